@@ -1,0 +1,130 @@
+# How this project's targets are made: one function per kind.
+#
+#   switchyard_library(NAME [EXCEPTIONS] [SOURCES file...] [PUBLIC dep...] [PRIVATE dep...])
+#   switchyard_test(NAME [DATA] SOURCES file... [DEPS dep...] [LABELS label...] [TIMEOUT seconds])
+#   switchyard_tool(NAME SOURCES file... [DEPS dep...])
+#
+# Headers are included by their path from the repository's root: #include "runtime/base/error.h".
+
+include(IsaFlags)
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_CXX_SCAN_FOR_MODULES OFF)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+# What every target of ours is compiled and linked with.
+add_library(switchyard_options INTERFACE)
+target_compile_options(
+  switchyard_options
+  INTERFACE -Wall
+            -Wextra
+            -Wpedantic
+            -Wshadow
+            -Wnon-virtual-dtor
+            -ffunction-sections
+            -fdata-sections
+)
+# Sections that nothing refers to are dropped: Dependencies.cmake links one archive whole.
+target_link_options(switchyard_options INTERFACE "LINKER:--gc-sections")
+if(SWITCHYARD_SANITIZE)
+  # vptr needs the run-time type information that the library does without.
+  set(sanitize -fsanitize=${SWITCHYARD_SANITIZE})
+  target_compile_options(
+    switchyard_options INTERFACE ${sanitize} -fno-sanitize=vptr -fno-sanitize-recover=all
+                                 -fno-omit-frame-pointer
+  )
+  target_link_options(switchyard_options INTERFACE ${sanitize} -fno-sanitize=vptr)
+  find_program(SWITCHYARD_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer)
+endif()
+
+# A room's static library: target switchyard_NAME, alias switchyard::NAME. Without a source file it
+# is a header-only one. The library rooms do without exceptions and RTTI; EXCEPTIONS is for the code
+# of the tools, whose dependencies throw.
+function(switchyard_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "EXCEPTIONS" "" "SOURCES;PUBLIC;PRIVATE")
+  switchyard_no_leftovers(arg)
+  set(target switchyard_${name})
+  set(compiled ${arg_SOURCES})
+  list(FILTER compiled EXCLUDE REGEX "\\.(h|hpp|inc)$")
+  if(compiled)
+    add_library(${target} STATIC ${arg_SOURCES})
+    target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE switchyard_options ${arg_PRIVATE})
+    if(NOT arg_EXCEPTIONS)
+      target_compile_options(
+        ${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti>
+      )
+    endif()
+    switchyard_apply_isa_flags(${target})
+  else()
+    add_library(${target} INTERFACE ${arg_SOURCES})
+    target_include_directories(${target} INTERFACE "${PROJECT_SOURCE_DIR}")
+    target_link_libraries(${target} INTERFACE ${arg_PUBLIC} ${arg_PRIVATE})
+  endif()
+  add_library(switchyard::${name} ALIAS ${target})
+endfunction()
+
+# A GoogleTest program, and one ctest test of the same name with the label "unit" and the given
+# ones. DATA: it reads test/data, whose path it finds in SWITCHYARD_TEST_DATA (a string literal).
+# TIMEOUT is in seconds of a native run without sanitizers; the others get more.
+function(switchyard_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "DATA" "TIMEOUT" "SOURCES;DEPS;LABELS")
+  switchyard_no_leftovers(arg)
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock_main switchyard_options)
+  if(arg_DATA)
+    target_compile_definitions(
+      ${name} PRIVATE SWITCHYARD_TEST_DATA="${PROJECT_SOURCE_DIR}/test/data"
+    )
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
+  add_test(NAME ${name} COMMAND ${name})
+  switchyard_test_properties(${name} TIMEOUT ${arg_TIMEOUT} LABELS unit ${arg_LABELS})
+endfunction()
+
+# The same time limits, labels and sanitizer settings for any ctest test.
+function(switchyard_test_properties test)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  if(CMAKE_CROSSCOMPILING OR SWITCHYARD_SANITIZE)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 5")
+  endif()
+  set_tests_properties(${test} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  if(SWITCHYARD_SANITIZE AND SWITCHYARD_SYMBOLIZER)
+    set_property(
+      TEST ${test}
+      APPEND
+      PROPERTY ENVIRONMENT
+               "ASAN_SYMBOLIZER_PATH=${SWITCHYARD_SYMBOLIZER}"
+               "TSAN_OPTIONS=external_symbolizer_path=${SWITCHYARD_SYMBOLIZER}"
+               "UBSAN_OPTIONS=print_stacktrace=1:external_symbolizer_path=${SWITCHYARD_SYMBOLIZER}"
+    )
+  endif()
+endfunction()
+
+# A program for users, in build/PRESET/tools/.
+function(switchyard_tool name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
+  switchyard_no_leftovers(arg)
+  add_executable(${name} ${arg_SOURCES})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} switchyard_options)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tools")
+endfunction()
+
+# A misspelt keyword is an error, not a source file.
+macro(switchyard_no_leftovers prefix)
+  if(${prefix}_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "${CMAKE_CURRENT_FUNCTION}(${name}): what is "
+                        "'${${prefix}_UNPARSED_ARGUMENTS}'?"
+    )
+  endif()
+endmacro()
