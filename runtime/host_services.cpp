@@ -1,0 +1,49 @@
+#include "runtime/host_services.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstddef>
+#include <cstdlib>
+
+#include "runtime/base/checked_math.h"
+
+namespace switchyard {
+namespace {
+
+class HeapAllocator final : public Allocator {
+ public:
+  void* Allocate(size_t bytes, size_t alignment) override {
+    if (!std::has_single_bit(alignment)) return nullptr;
+    alignment = std::max(alignment, alignof(std::max_align_t));
+    const auto rounded = CheckedRoundUp(std::max<size_t>(bytes, 1), alignment);
+    return rounded ? std::aligned_alloc(alignment, *rounded) : nullptr;
+  }
+  void Free(void* pointer) override { std::free(pointer); }
+};
+
+class DroppingLogger final : public Logger {
+ public:
+  void Log(LogLevel, std::string_view) override {}
+};
+
+}  // namespace
+
+// Both are never destroyed: delegates may outlive static destruction.
+Allocator& DefaultAllocator() {
+  static Allocator& allocator = *new HeapAllocator;
+  return allocator;
+}
+
+Logger& NullLogger() {
+  static Logger& logger = *new DroppingLogger;
+  return logger;
+}
+
+HostServices DefaultHostServices() {
+  return {.allocator = &DefaultAllocator(),
+          .logger = &NullLogger(),
+          .thread_pool = nullptr,
+          .tracer = nullptr};
+}
+
+}  // namespace switchyard
