@@ -1,0 +1,35 @@
+#include "schema/graph.h"
+
+#include <format>
+
+#include "runtime/base/checked_math.h"
+
+namespace switchyard {
+
+std::string Describe(const Graph& graph, NodeIndex node) {
+  const NodeKind kind = graph.nodes[node].kind;
+  if (kind == NodeKind::kNone || static_cast<size_t>(kind) > kNumNodeKinds) {
+    return std::format("node {} (kind {})", node, static_cast<int>(kind));
+  }
+  return std::format("node {} {}", node, Info(kind).name);
+}
+
+std::string Describe(const Value& value) {
+  return std::format("value {} ({} {})", value.id, Name(value.type), ToString(value.dims));
+}
+
+std::optional<size_t> TensorBytes(DataType type, const Dims& dims) {
+  const size_t bits = ElementBits(type);
+  if (bits == 0) return std::nullopt;
+  if (bits % 8 == 0) {
+    const std::optional<size_t> elements = dims.NumElements();
+    return elements ? CheckedMultiply<size_t>(*elements, bits / 8) : std::nullopt;
+  }
+  // Two elements to a byte; every row starts a byte of its own.
+  Dims bytes = dims;
+  if (bytes.rank() == 0) return 1;
+  bytes[bytes.rank() - 1] = CeilDivide<size_t>(dims.back(), 2);
+  return bytes.NumElements();
+}
+
+}  // namespace switchyard
