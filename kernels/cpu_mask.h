@@ -1,0 +1,28 @@
+// CPUs as text, for options, the environment and `explain --cpu`.
+//
+//   mask  = word { "," word } [ ":svl=" bits ]
+//   word  = "host" | tier | feature | "-" feature
+//   tier  = "stock" | "dotprod" | "i8mm" | "sme" | "sme2" | "avx2"
+//
+// Words apply from left to right. A tier has all features of the Arm (x86-64) tiers below it;
+// "stock" has none. A feature (CpuFeatureTable) brings those it builds on; taking one away takes
+// those that build on it. A mask that starts with a "-" starts from the host. With SME the
+// streaming vector length is svl, else the host's, else 512.
+#pragma once
+
+#include <string_view>
+
+#include "kernels/cpu_features.h"
+#include "runtime/base/error.h"
+
+namespace switchyard {
+
+// The CPU that `text` describes, which need not exist: what `explain` answers for. Cache sizes are
+// the host's if it is named. InvalidArgument, naming the word and the allowed ones.
+Result<CpuFeatures> ParseCpu(std::string_view text, const CpuFeatures& host);
+
+// What is left of `host`: features can only be taken away, and the vector length is the hardware's.
+// InvalidArgument as above, and for a vector length.
+Result<CpuFeatures> MaskCpu(std::string_view text, const CpuFeatures& host);
+
+}  // namespace switchyard

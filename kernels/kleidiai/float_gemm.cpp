@@ -1,0 +1,120 @@
+#include "kernels/kleidiai/float_gemm.h"
+
+#include <concepts>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/kleidiai/panel_gemm.h"
+#include "runtime/base/float16.h"
+
+namespace switchyard::kleidiai {
+namespace {
+
+// Between the two float types as they lie in memory.
+template <typename To>
+constexpr To ConvertFloat(auto value) {
+  if constexpr (std::same_as<To, decltype(value)>) {
+    return value;
+  } else if constexpr (std::same_as<To, float>) {
+    return F32FromF16(value);
+  } else {
+    return F16FromF32(value);
+  }
+}
+
+// Element: float, or uint16_t for the bits of an f16.
+template <typename Element>
+class FloatGemm final : public PanelGemm {
+ public:
+  FloatGemm(const FloatFunctions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+            size_t vl)
+      : PanelGemm(kernel, problem, vl, PackedDepth(kernel, problem) * sizeof(Element),
+                  (1 + PackedDepth(kernel, problem)) * sizeof(Element)),
+        functions_(functions) {}
+
+  void PackLhs(const void* lhs, size_t lhs_stride, size_t m, void* packed) const override {
+    functions_.pack_lhs(m, k_, mr_, kr_, sr_, 0, lhs, lhs_stride, packed);
+  }
+
+  void PackLhsIndirect(const void* const* pointers, size_t offset, const void* padding, size_t m,
+                       void* packed) const override {
+    functions_.pack_lhs_indirect(m, taps_, channels_, pointers, offset, padding, packed);
+  }
+
+  void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
+            void* out, size_t out_stride, const OutputStage& stage) const override {
+    const void* rhs = Panel(rhs_packed, n0);
+    if (is_indirect_) {
+      functions_.imatmul(m, n, taps_, channels_, lhs_packed, rhs, out, out_stride, stage.min,
+                         stage.max);
+    } else {
+      functions_.gemm(m, n, k_, lhs_packed, rhs, out, out_stride, sizeof(Element), stage.min,
+                      stage.max);
+    }
+  }
+
+  void Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
+            const OutputStage& stage) const override {
+    functions_.gemv(1, n, k_, lhs, k_ * sizeof(Element), Panel(rhs_packed, n0), out,
+                    n * sizeof(Element), sizeof(Element), stage.min, stage.max);
+  }
+
+ private:
+  void PackPanel(const RhsSource& source, size_t n0, size_t n, void* panel) const override {
+    const Element* bias = AtOrNull<Element>(source.bias, n0);
+    const void* panel_bias = bias != nullptr ? bias : ZeroBias();
+    if (rhs_type_ != kElementType) {
+      using Other = std::conditional_t<std::same_as<Element, float>, uint16_t, float>;
+      PackCopy(static_cast<const Other*>(source.weights), n0, n, panel_bias, panel);
+      return;
+    }
+    const Element* weights = static_cast<const Element*>(source.weights);
+    if (rhs_is_kxn_) {
+      PackKxn(weights + n0, n_, n, panel_bias, panel);
+    } else if (is_indirect_) {
+      PackCopy(weights, n0, n, panel_bias, panel);  // there is no [n, k] packer
+    } else {
+      functions_.pack_rhs_nxk(1, n, k_, nr_, kr_, sr_, k_ * sizeof(Element), weights + n0 * k_,
+                              panel_bias, nullptr, panel, 0, nullptr);
+    }
+  }
+
+  template <typename Source>
+  void PackCopy(const Source* weights, size_t n0, size_t n, const void* bias, void* panel) const {
+    std::vector<Element> copy(k_ * n);
+    CopyPanel(weights, rhs_is_kxn_, n_, k_, n0, n, copy.data(), true,
+              ConvertFloat<Element, Source>);
+    PackKxn(copy.data(), n, n, bias, panel);
+  }
+
+  // `weights`: [k, row_length], of which the first n columns.
+  void PackKxn(const Element* weights, size_t row_length, size_t n, const void* bias,
+               void* panel) const {
+    const size_t stride = row_length * sizeof(Element);
+    if (is_indirect_) {
+      functions_.pack_rhs_indirect(n, taps_, channels_, stride, weights, bias, panel);
+    } else {
+      functions_.pack_rhs_kxn(1, n, k_, nr_, kr_, sr_, stride, weights, bias, nullptr, panel, 0,
+                              nullptr);
+    }
+  }
+
+  static constexpr DataType kElementType =
+      std::same_as<Element, float> ? DataType::kF32 : DataType::kF16;
+  const FloatFunctions& functions_;
+};
+
+}  // namespace
+
+std::unique_ptr<PackedGemm> MakeFloatGemm(std::span<const FloatFunctions> table, DataType element,
+                                          const MicroKernel& kernel, const GemmProblem& problem,
+                                          size_t vl) {
+  const FloatFunctions* functions = FindRow(table, kernel);
+  if (functions == nullptr) return nullptr;
+  if (element == DataType::kF32) {
+    return std::make_unique<FloatGemm<float>>(*functions, kernel, problem, vl);
+  }
+  return std::make_unique<FloatGemm<uint16_t>>(*functions, kernel, problem, vl);
+}
+
+}  // namespace switchyard::kleidiai

@@ -1,0 +1,43 @@
+// pf32 and pf16: the same calls on elements of another size.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "kernels/micro_kernel.h"
+#include "kernels/packed_gemm.h"
+#include "kernels/problem.h"
+
+namespace switchyard::kleidiai {
+
+// The functions of one row, and nothing of another CPU's. All have SME; `min` and `max` are floats
+// for both element types.
+struct FloatFunctions {
+  std::string_view row;
+  void (*pack_lhs)(size_t m, size_t k, size_t mr, size_t kr, size_t sr, size_t m_idx_start,
+                   const void* lhs, size_t lhs_stride, void* lhs_packed);
+  void (*pack_lhs_indirect)(size_t m, size_t taps, size_t channels, const void* const* pointers,
+                            size_t offset, const void* padding, void* lhs_packed);
+  using PackRhs = void(size_t groups, size_t n, size_t k, size_t nr, size_t kr, size_t sr,
+                       size_t rhs_stride, const void* rhs, const void* bias, const void* scale,
+                       void* rhs_packed, size_t extra_bytes, const void* params);
+  PackRhs* pack_rhs_nxk;
+  PackRhs* pack_rhs_kxn;
+  void (*pack_rhs_indirect)(size_t n, size_t taps, size_t channels, size_t rhs_stride,
+                            const void* rhs, const void* bias, void* rhs_packed);
+  void (*gemm)(size_t m, size_t n, size_t k, const void* lhs_packed, const void* rhs_packed,
+               void* out, size_t out_stride, size_t element_bytes, float min, float max);
+  void (*gemv)(size_t m, size_t n, size_t k, const void* lhs, size_t lhs_stride,
+               const void* rhs_packed, void* out, size_t out_stride, size_t element_bytes,
+               float min, float max);
+  void (*imatmul)(size_t m, size_t n, size_t taps, size_t channels, const void* lhs_packed,
+                  const void* rhs_packed, void* out, size_t out_stride, float min, float max);
+};
+
+// `element` is kF32 or kF16. Null if `table` has no such row.
+std::unique_ptr<PackedGemm> MakeFloatGemm(std::span<const FloatFunctions> table, DataType element,
+                                          const MicroKernel& kernel, const GemmProblem& problem,
+                                          size_t vl);
+
+}  // namespace switchyard::kleidiai

@@ -1,0 +1,30 @@
+// KleidiAI's micro-kernels behind PackedGemm: one file for each variant, with a table of the
+// functions of each row of the kernel table. Getters of SME kernels execute an SME instruction, so
+// none is called: sizes come from the table's formulas.
+#pragma once
+
+#include <memory>
+
+#include "kernels/cpu_features.h"
+#include "kernels/micro_kernel.h"
+#include "kernels/packed_gemm.h"
+#include "kernels/problem.h"
+
+namespace switchyard::kleidiai {
+
+// Null for a row that no table here has, or a vector length that the architecture does not have.
+std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel, const GemmProblem& problem,
+                                           const CpuFeatures& cpu);
+
+std::unique_ptr<PackedGemm> MakePf32(const MicroKernel& kernel, const GemmProblem& problem,
+                                     size_t vl);
+std::unique_ptr<PackedGemm> MakePf16(const MicroKernel& kernel, const GemmProblem& problem,
+                                     size_t vl);
+std::unique_ptr<PackedGemm> MakeQp8F32Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
+                                           size_t vl);
+std::unique_ptr<PackedGemm> MakePqs8Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
+                                         size_t vl);
+std::unique_ptr<PackedGemm> MakeQp8F32Qb4w(const MicroKernel& kernel, const GemmProblem& problem,
+                                           size_t vl);
+
+}  // namespace switchyard::kleidiai

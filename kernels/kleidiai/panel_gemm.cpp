@@ -1,0 +1,44 @@
+#include "kernels/kleidiai/panel_gemm.h"
+
+#include <array>
+#include <cstdint>
+
+namespace switchyard::kleidiai {
+
+PanelGemm::PanelGemm(const MicroKernel& kernel, const GemmProblem& problem, size_t vl,
+                     size_t lhs_row_bytes, size_t rhs_column_bytes)
+    : n_(problem.n),
+      k_(problem.k),
+      taps_(problem.op == GemmOperator::kConv2d ? problem.taps : 1),
+      channels_(problem.op == GemmOperator::kConv2d ? problem.channels_per_tap : problem.k),
+      is_indirect_(problem.op == GemmOperator::kConv2d),
+      rhs_is_kxn_(problem.rhs_is_kxn),
+      rhs_type_(problem.rhs_type),
+      mr_(kernel.mr.At(vl)),
+      nr_(kernel.nr.At(vl)),
+      kr_(kernel.kr),
+      sr_(kernel.sr),
+      lhs_row_bytes_(lhs_row_bytes),
+      panel_bytes_(nr_ * rhs_column_bytes) {
+  m_step_ = kernel.m_step.At(vl);
+  n_step_ = kernel.n_step.At(vl);
+  if (!is_indirect_) {
+    gemv_n_step_ = kernel.gemv.n_step.At(vl);
+    gemv_packs_lhs_ = kernel.gemv.packs_lhs;
+  }
+}
+
+void PanelGemm::PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const {
+  std::byte* panel = static_cast<std::byte*>(packed) + n0 / nr_ * panel_bytes_;
+  for (const size_t end = n0 + n; n0 < end; n0 += nr_, panel += panel_bytes_) {
+    PackPanel(source, n0, std::min(nr_, end - n0), panel);
+  }
+}
+
+const void* ZeroBias() {
+  // 2 VL columns of 4 bytes.
+  static constexpr std::array<uint32_t, 2 * kMaxStreamingVectorBits / 32> kZeros{};
+  return kZeros.data();
+}
+
+}  // namespace switchyard::kleidiai

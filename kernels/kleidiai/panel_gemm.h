@@ -1,0 +1,93 @@
+// What the packed products of all variants have in common: sizes, and packing of the right-hand
+// side one panel (nr columns) at a time, with bounded scratch.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <span>
+
+#include "kernels/packed_gemm.h"
+#include "runtime/base/checked_math.h"
+
+namespace switchyard::kleidiai {
+
+constexpr size_t RoundUp(size_t value, size_t multiple) {
+  return CeilDivide(value, multiple) * multiple;
+}
+
+class PanelGemm : public PackedGemm {
+ public:
+  size_t RhsBytes() const final { return CeilDivide(n_, nr_) * panel_bytes_; }
+  void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const final;
+  size_t LhsBytes(size_t m) const final { return RoundUp(m, mr_) * lhs_row_bytes_; }
+  size_t LhsOffset(size_t m0) const final { return m0 * lhs_row_bytes_; }
+
+  // Variants and rows without these are never asked for them.
+  void PackLhsIndirect(const void* const*, size_t, const void*, size_t, void*) const override {}
+  size_t GemvLhsBytes() const override { return 0; }
+  void PackGemvLhs(const void*, void*) const override {}
+
+ protected:
+  // `lhs_row_bytes` and `rhs_column_bytes`: what one packed row and column take, with everything
+  // that is stored beside the elements. `vl` is in 32-bit lanes.
+  PanelGemm(const MicroKernel& kernel, const GemmProblem& problem, size_t vl, size_t lhs_row_bytes,
+            size_t rhs_column_bytes);
+
+  // Packs columns [n0, n0 + n), n <= nr, to `panel`.
+  virtual void PackPanel(const RhsSource& source, size_t n0, size_t n, void* panel) const = 0;
+
+  // Where column n0, a multiple of nr, is in the packed right-hand side.
+  const std::byte* Panel(const void* rhs_packed, size_t n0) const {
+    return static_cast<const std::byte*>(rhs_packed) + n0 / nr_ * panel_bytes_;
+  }
+
+  const size_t n_, k_;
+  const size_t taps_, channels_;  // k_ = taps_ * channels_; one tap unless it is a Conv2d
+  const bool is_indirect_;        // a Conv2d
+  const bool rhs_is_kxn_;
+  const DataType rhs_type_;
+  const size_t mr_, nr_, kr_, sr_;
+
+ private:
+  const size_t lhs_row_bytes_, panel_bytes_;
+};
+
+// Elements of k as a Conv2d or plain product packs them: each tap is padded by itself.
+constexpr size_t PackedDepth(const MicroKernel& kernel, const GemmProblem& problem) {
+  if (problem.op != GemmOperator::kConv2d) return RoundUp(problem.k, kernel.kr);
+  return problem.taps * RoundUp(problem.channels_per_tap, kernel.kr);
+}
+
+// The row of a table of functions that serves `kernel`; null if there is none.
+template <typename Functions>
+const Functions* FindRow(std::span<const Functions> table, const MicroKernel& kernel) {
+  const auto row = std::ranges::find(table, kernel.name, &Functions::row);
+  return row == table.end() ? nullptr : &*row;
+}
+
+// For packers that must have a bias: as many zeros as the widest panel has columns.
+const void* ZeroBias();
+
+// `base` + `index` elements, or null for null.
+template <typename T>
+const T* AtOrNull(const void* base, size_t index) {
+  return base == nullptr ? nullptr : static_cast<const T*>(base) + index;
+}
+
+// Copies columns [n0, n0 + n) of `source` ([total_n, k], or [k, total_n] if kxn) to `target`: [n,
+// k], or [k, n] if target_is_kxn.
+template <typename To, typename From, typename Convert>
+void CopyPanel(const From* source, bool kxn, size_t total_n, size_t k, size_t n0, size_t n,
+               To* target, bool target_is_kxn, Convert convert) {
+  const size_t source_n = kxn ? 1 : k, source_k = kxn ? total_n : 1;
+  const size_t target_n = target_is_kxn ? 1 : k, target_k = target_is_kxn ? n : 1;
+  const From* panel = source + n0 * source_n;
+  for (size_t i = 0; i < k; ++i) {
+    for (size_t j = 0; j < n; ++j) {
+      target[i * target_k + j * target_n] = convert(panel[i * source_k + j * source_n]);
+    }
+  }
+}
+
+}  // namespace switchyard::kleidiai
