@@ -1,0 +1,94 @@
+#include "partition_rules/constraints.h"
+
+#include <cmath>
+#include <format>
+
+namespace switchyard {
+namespace {
+
+using Found = Constraint::Finding;
+
+Finding OutputIs(const Subject& subject, DataType expected) {
+  const DataType type = subject.output().type;
+  if (type == expected) return std::nullopt;
+  return Found{std::string(Name(type)), std::string(Name(expected))};
+}
+
+}  // namespace
+
+Finding WeightsAreConstant(const Subject& subject) {
+  if (subject.weights().constant) return std::nullopt;
+  return Found{std::format("value {}, computed at run time", subject.weights().id),
+               "a constant of the payload"};
+}
+
+Finding BiasIsConstant(const Subject& subject) {
+  const Value* bias = subject.bias();
+  if (bias == nullptr || bias->constant) return std::nullopt;
+  return Found{std::format("value {}, computed at run time", bias->id),
+               "none, or a constant of the payload"};
+}
+
+Finding BiasIsFloat(const Subject& subject) {
+  const Value* bias = subject.bias();
+  if (bias == nullptr || bias->type == DataType::kF32 || bias->type == DataType::kF16) {
+    return std::nullopt;
+  }
+  return Found{std::string(Name(bias->type)), "none, f32 or f16"};
+}
+
+Finding BiasIsInt32(const Subject& subject) {
+  const Value* bias = subject.bias();
+  if (bias == nullptr || bias->type == DataType::kQInt32 || bias->type == DataType::kQCInt32 ||
+      bias->type == DataType::kInt32) {
+    return std::nullopt;
+  }
+  return Found{std::string(Name(bias->type)), "none or int32"};
+}
+
+Finding OutputIsF32(const Subject& subject) { return OutputIs(subject, DataType::kF32); }
+Finding OutputIsF16(const Subject& subject) { return OutputIs(subject, DataType::kF16); }
+Finding OutputIsQInt8(const Subject& subject) { return OutputIs(subject, DataType::kQInt8); }
+
+Finding ProblemIsNotEmpty(const Subject& subject) {
+  for (const Dims* dims :
+       {&subject.input_shape(), &subject.weights_shape(), &subject.output_shape()}) {
+    if (dims->NumElements().value_or(1) == 0) return Found{ToString(*dims), "no dimension of 0"};
+  }
+  return std::nullopt;
+}
+
+Finding WeightsAreSymmetric(const Subject& subject) {
+  const auto* tensor = std::get_if<PerTensorQuantization>(&subject.weights().quantization);
+  if (tensor == nullptr || tensor->zero_point == 0) return std::nullopt;
+  return Found{std::format("zero point {}", tensor->zero_point), "0"};
+}
+
+float WeightScale(const Value& weights, size_t channel) {
+  if (const auto* tensor = std::get_if<PerTensorQuantization>(&weights.quantization)) {
+    return tensor->scale;
+  }
+  return std::get<PerChannelQuantization>(weights.quantization).scales[channel];
+}
+
+size_t NumWeightScales(const Value& weights) {
+  const auto* channels = std::get_if<PerChannelQuantization>(&weights.quantization);
+  return channels != nullptr ? channels->scales.size() : 1;
+}
+
+Finding RequantizationScaleIsUsable(const Subject& subject) {
+  const auto* input = std::get_if<PerTensorQuantization>(&subject.input().quantization);
+  const auto* output = std::get_if<PerTensorQuantization>(&subject.output().quantization);
+  if (input == nullptr || output == nullptr) {
+    return Found{"no quantization parameters", "a scale per tensor on input and output"};
+  }
+  for (size_t i = 0; i < NumWeightScales(subject.weights()); ++i) {
+    const float scale = input->scale * WeightScale(subject.weights(), i) / output->scale;
+    if (!(scale >= 0x1p-32f && scale < 64.0f)) {
+      return Found{std::format("{} for channel {}", scale, i), "at least 2^-32 and below 64"};
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace switchyard

@@ -1,0 +1,36 @@
+// The constraints that several operators share.
+#pragma once
+
+#include <optional>
+
+#include "partition_rules/rule.h"
+
+namespace switchyard {
+
+using Finding = std::optional<Constraint::Finding>;
+
+// The weights are a constant of the payload.
+Finding WeightsAreConstant(const Subject& subject);
+// The bias is absent or a constant.
+Finding BiasIsConstant(const Subject& subject);
+// The bias is absent, f32 or f16.
+Finding BiasIsFloat(const Subject& subject);
+// The bias is absent or int32, per tensor or per channel.
+Finding BiasIsInt32(const Subject& subject);
+Finding OutputIsF32(const Subject& subject);
+Finding OutputIsF16(const Subject& subject);
+Finding OutputIsQInt8(const Subject& subject);
+// Rows, columns and depth are all at least 1 at the bounds.
+Finding ProblemIsNotEmpty(const Subject& subject);
+// The weights have a zero point of 0.
+Finding WeightsAreSymmetric(const Subject& subject);
+// input scale * weight scale / output scale, for every channel, is in [2^-32, 64): below, results
+// vanish; above, adding the output's zero point could wrap around (kernels saturate to int32 first).
+Finding RequantizationScaleIsUsable(const Subject& subject);
+
+// The scale of channel `channel` of int8 weights.
+float WeightScale(const Value& weights, size_t channel);
+// Channels that have a scale of their own; 1 for per-tensor weights.
+size_t NumWeightScales(const Value& weights);
+
+}  // namespace switchyard

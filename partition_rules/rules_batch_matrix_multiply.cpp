@@ -1,0 +1,58 @@
+// BatchMatrixMultiply: A [..., M, K] x B [..., K, N], or [..., N, K] with flag 0x1. Leading
+// dimensions broadcast. B may be a constant of the payload; the exporter hands a constant B over as an
+// ordinary argument, which the delegate cannot tell from one that changes.
+
+#include <format>
+
+#include "partition_rules/constraints.h"
+
+namespace switchyard {
+namespace {
+
+using enum DataType;
+using Found = Constraint::Finding;
+
+Finding OperandsAreMatrices(const Subject& subject) {
+  const size_t a = subject.input_shape().rank(), b = subject.weights_shape().rank();
+  if (a >= 2 && b >= 2) return std::nullopt;
+  return Found{std::format("ranks {} and {}", a, b), "at least 2 each"};
+}
+
+GemmProblem Problem(const Subject& subject) {
+  const Dims& output = subject.output_shape();
+  GemmProblem problem;
+  problem.op = GemmOperator::kBatchMatrixMultiply;
+  problem.m = output.back(1);
+  problem.n = output.back(0);
+  problem.k = subject.input_shape().back(0);
+  for (size_t i = 0; i + 2 < output.rank(); ++i) problem.batch *= output[i];
+  problem.rhs_is_kxn = !(subject.node().flags & kFlagTransposeWeights);
+  problem.rhs_is_constant = subject.weights().constant.has_value();
+  problem.lhs_type = subject.input().type;
+  return problem;
+}
+
+constexpr Constraint kPf32[] = {
+    {ReasonId::kBmmRank, OperandsAreMatrices},
+    {ReasonId::kBmmOutputType, OutputIsF32},
+    {ReasonId::kBmmEmpty, ProblemIsNotEmpty},
+};
+constexpr Constraint kPf16[] = {
+    {ReasonId::kBmmRank, OperandsAreMatrices},
+    {ReasonId::kBmmOutputType, OutputIsF16},
+    {ReasonId::kBmmEmpty, ProblemIsNotEmpty},
+};
+
+constexpr DataType kF32Operand[] = {kF32};
+constexpr DataType kF16Operand[] = {kF16};
+
+constexpr Rule kRules[] = {
+    {GemmOperator::kBatchMatrixMultiply, Variant::kPf32, kF32, kF32Operand, kPf32, Problem},
+    {GemmOperator::kBatchMatrixMultiply, Variant::kPf16, kF16, kF16Operand, kPf16, Problem},
+};
+
+}  // namespace
+
+std::span<const Rule> BatchMatrixMultiplyRules() { return kRules; }
+
+}  // namespace switchyard

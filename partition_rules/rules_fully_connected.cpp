@@ -1,0 +1,139 @@
+// FullyConnected: input [..., IC] x weights [OC, IC], or [IC, OC] with flag 0x1, + bias [OC].
+
+#include <format>
+
+#include "partition_rules/constraints.h"
+
+namespace switchyard {
+namespace {
+
+using enum DataType;
+using Found = Constraint::Finding;
+
+bool RhsIsKxn(const Subject& subject) { return subject.node().flags & kFlagTransposeWeights; }
+
+size_t OutputChannels(const Subject& subject) {
+  return subject.weights_shape()[RhsIsKxn(subject) ? 1 : 0];
+}
+size_t InputChannels(const Subject& subject) {
+  return subject.weights_shape()[RhsIsKxn(subject) ? 0 : 1];
+}
+
+// A scale for each output channel.
+Finding ScalesArePerOutputChannel(const Subject& subject) {
+  const auto* channels = std::get_if<PerChannelQuantization>(&subject.weights().quantization);
+  if (channels == nullptr) return std::nullopt;
+  const uint32_t expected = RhsIsKxn(subject) ? 1 : 0;
+  if (channels->channel_dim == expected) return std::nullopt;
+  return Found{std::format("scales along dimension {}", channels->channel_dim),
+               std::format("{}, the output channels", expected)};
+}
+
+Finding InputComesFromConvert(const Subject& subject) {
+  const auto source = QuantizationSource(subject.graph, subject.index, subject.node().inputs[0]);
+  if (!source) return Found{"not made by a Convert", "a Convert of f32 or f16 activations"};
+  const DataType type = subject.graph.values[*source].type;
+  if (type == kF32 || type == kF16) return std::nullopt;
+  return Found{std::format("a Convert of {}", Name(type)), "a Convert of f32 or f16"};
+}
+
+Finding RowsAreQuantizedOneByOne(const Subject& subject) {
+  const auto* tokens = std::get_if<PerTokenQuantization>(&subject.input().quantization);
+  const uint32_t dims = tokens != nullptr ? tokens->num_nonbatch_dims : 0;
+  if (dims == 1) return std::nullopt;
+  return Found{std::format("{} dimensions share parameters", dims), "1: one set for each row"};
+}
+
+Finding GroupSizeFits(const Subject& subject) {
+  const auto* groups = std::get_if<PerGroupQuantization>(&subject.weights().quantization);
+  const size_t k = InputChannels(subject), size = groups != nullptr ? groups->group_size : 0;
+  if (size > 0 && size % 32 == 0 && k % size == 0) return std::nullopt;
+  return Found{std::to_string(size),
+               std::format("a multiple of 32 that divides the {} input channels", k)};
+}
+
+GemmProblem Problem(const Subject& subject) {
+  const Dims& input = subject.input_shape();
+  GemmProblem problem;
+  problem.op = GemmOperator::kFullyConnected;
+  problem.n = OutputChannels(subject);
+  problem.k = InputChannels(subject);
+  problem.m = 1;
+  for (size_t i = 0; i + 1 < input.rank(); ++i) problem.m *= input[i];
+  problem.rhs_is_kxn = RhsIsKxn(subject);
+  problem.lhs_type = subject.input().type;
+  if (problem.lhs_type == kQDInt8) {
+    const auto source = QuantizationSource(subject.graph, subject.index, subject.node().inputs[0]);
+    problem.lhs_type = subject.graph.values[*source].type;
+  }
+  if (const auto* groups = std::get_if<PerGroupQuantization>(&subject.weights().quantization)) {
+    problem.block_length = groups->group_size;
+  }
+  return problem;
+}
+
+constexpr Constraint kPf32[] = {
+    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
+    {ReasonId::kFcBiasConstant, BiasIsConstant},
+    {ReasonId::kFcBiasType, BiasIsFloat},
+    {ReasonId::kFcOutputType, OutputIsF32},
+    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+};
+constexpr Constraint kPf16[] = {
+    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
+    {ReasonId::kFcBiasConstant, BiasIsConstant},
+    {ReasonId::kFcBiasType, BiasIsFloat},
+    {ReasonId::kFcOutputType, OutputIsF16},
+    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+};
+constexpr Constraint kQp8Qc8w[] = {
+    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
+    {ReasonId::kFcWeightChannels, ScalesArePerOutputChannel},
+    {ReasonId::kFcDynamicSource, InputComesFromConvert},
+    {ReasonId::kFcDynamicRows, RowsAreQuantizedOneByOne},
+    {ReasonId::kFcBiasConstant, BiasIsConstant},
+    {ReasonId::kFcBiasType, BiasIsFloat},
+    {ReasonId::kFcOutputType, OutputIsF32},
+    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+};
+constexpr Constraint kPqs8[] = {
+    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
+    {ReasonId::kFcWeightChannels, ScalesArePerOutputChannel},
+    {ReasonId::kFcWeightZeroPoint, WeightsAreSymmetric},
+    {ReasonId::kFcBiasConstant, BiasIsConstant},
+    {ReasonId::kFcBiasType, BiasIsInt32},
+    {ReasonId::kFcOutputType, OutputIsQInt8},
+    {ReasonId::kFcRequantization, RequantizationScaleIsUsable},
+    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+};
+constexpr Constraint kQp8Qb4w[] = {
+    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
+    {ReasonId::kFcQb4wGroup, GroupSizeFits},
+    {ReasonId::kFcDynamicSource, InputComesFromConvert},
+    {ReasonId::kFcDynamicRows, RowsAreQuantizedOneByOne},
+    {ReasonId::kFcBiasConstant, BiasIsConstant},
+    {ReasonId::kFcBiasType, BiasIsFloat},
+    {ReasonId::kFcOutputType, OutputIsF32},
+    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+};
+
+constexpr DataType kFloatWeights[] = {kF32, kF16};
+constexpr DataType kInt8Weights[] = {kQCInt8, kQInt8};
+constexpr DataType kChannelInt8Weights[] = {kQCInt8};
+constexpr DataType kBlockInt4Weights[] = {kQBInt4};
+
+constexpr Rule kRules[] = {
+    {GemmOperator::kFullyConnected, Variant::kPf32, kF32, kFloatWeights, kPf32, Problem},
+    {GemmOperator::kFullyConnected, Variant::kPf16, kF16, kFloatWeights, kPf16, Problem},
+    {GemmOperator::kFullyConnected, Variant::kQp8F32Qc8w, kQDInt8, kChannelInt8Weights, kQp8Qc8w,
+     Problem},
+    {GemmOperator::kFullyConnected, Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kPqs8, Problem},
+    {GemmOperator::kFullyConnected, Variant::kQp8F32Qb4w, kQDInt8, kBlockInt4Weights, kQp8Qb4w,
+     Problem},
+};
+
+}  // namespace
+
+std::span<const Rule> FullyConnectedRules() { return kRules; }
+
+}  // namespace switchyard
