@@ -1,0 +1,102 @@
+// The rules of shape inference, one for each form of node: internal to backend/plan/.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <format>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "runtime/base/dims.h"
+#include "runtime/base/error.h"
+#include "schema/graph.h"
+
+namespace switchyard {
+
+// One node and the dims known so far. Attributes, arity and the dims of weights keep the rules of
+// CheckGraph; the dims of everything else may differ from what the file says, rank included.
+class ShapeContext {
+ public:
+  ShapeContext(const Graph& graph, NodeIndex index, std::span<Dims> shapes)
+      : graph_(graph), index_(index), shapes_(shapes) {}
+
+  const Node& node() const { return graph_.nodes[index_]; }
+  const Dims& Input(size_t i) const { return shapes_[node().inputs[i]]; }
+  const Value& InputValue(size_t i) const { return graph_.values[node().inputs[i]]; }
+  const Value& OutputValue(size_t i) const { return graph_.values[node().outputs[i]]; }
+  template <typename T>
+  const T& Attributes() const {
+    return *std::get_if<T>(&node().attributes);
+  }
+  bool HasFlag(uint32_t flag) const { return (node().flags & flag) != 0; }
+
+  // Errors: InvalidArgument when no address space holds a value of these dims. What passes has
+  // dimensions below 2^59, so that the sum of a few does not overflow.
+  Status SetOutput(const Dims& dims, size_t i = 0);
+
+  // Errors: InvalidArgument.
+  Status ExpectRank(size_t input, size_t rank) const;
+  Status ExpectMinRank(size_t input, size_t rank) const;
+  // XNNPACK has one set of quantization parameters for each slice of the last `dims` dimensions of
+  // input 0; a kernel that counts them in another way reads beyond them.
+  Status ExpectDynamicQuantizationOver(uint32_t dims) const;
+
+  // InvalidArgument: "node 3 Conv2d: ...".
+  template <typename... Args>
+  std::unexpected<Error> Refuse(std::format_string<Args...> format, Args&&... args) const {
+    return Fail(ErrorCode::kInvalidArgument, "{}: {}", Describe(graph_, index_),
+                std::format(format, std::forward<Args>(args)...));
+  }
+
+ private:
+  const Graph& graph_;
+  const NodeIndex index_;
+  const std::span<Dims> shapes_;
+};
+
+// Sets the dims of the node's outputs from those of its inputs.
+using ShapeRule = Status (*)(ShapeContext& context);
+
+// shapes_elementwise.cpp
+Status ShapeOfUnary(ShapeContext& context);
+Status ShapeOfConvert(ShapeContext& context);
+Status ShapeOfSoftmax(ShapeContext& context);
+Status ShapeOfBinary(ShapeContext& context);
+Status ShapeOfPRelu(ShapeContext& context);
+// shapes_matmul.cpp
+Status ShapeOfFullyConnected(ShapeContext& context);
+Status ShapeOfBatchMatrixMultiply(ShapeContext& context);
+Status ShapeOfScaledDotProductAttention(ShapeContext& context);
+// shapes_convolution.cpp
+Status ShapeOfConvolution(ShapeContext& context);
+Status ShapeOfTransposedConvolution(ShapeContext& context);
+// shapes_pooling.cpp
+Status ShapeOfPooling(ShapeContext& context);
+Status ShapeOfArgMaxPooling(ShapeContext& context);
+Status ShapeOfGlobalAveragePooling(ShapeContext& context);
+Status ShapeOfResize(ShapeContext& context);
+// shapes_layout.cpp
+Status ShapeOfTranspose(ShapeContext& context);
+Status ShapeOfReshape(ShapeContext& context);
+Status ShapeOfSlice(ShapeContext& context);
+Status ShapeOfPad(ShapeContext& context);
+Status ShapeOfConcatenate(ShapeContext& context);
+
+// One axis of a window that slides over an input.
+struct Window {
+  uint32_t size;
+  uint32_t stride;
+  uint32_t dilation;
+  uint32_t padding_before, padding_after;
+
+  // Distance from the first to the last element of the window, plus one. CheckGraph keeps it and
+  // the paddings' sum within 32 bits.
+  uint64_t extent() const { return uint64_t{size - 1} * dilation + 1; }
+};
+
+// (padded input - extent) / stride + 1; nothing when the window is larger than the padded input,
+// for which XNNPACK would answer 1 and read what is not there.
+std::optional<size_t> WindowOutput(size_t input, const Window& window);
+
+}  // namespace switchyard

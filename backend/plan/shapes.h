@@ -1,0 +1,34 @@
+// Shape inference over a whole graph, before anything is allocated.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "runtime/base/dims.h"
+#include "runtime/base/error.h"
+#include "schema/graph.h"
+
+namespace switchyard {
+
+// The dims of every value (by ValueIndex) when the external inputs have `external_dims` (by
+// external id; entries of outputs are ignored). Constants keep their dims. What XNNPACK would
+// assert on, or would read out of bounds for, is an error here: channels that do not match, kernels
+// larger than the padded input, slices out of range, shapes that do not broadcast, zero strides.
+// Zero-sized batches are allowed, as are zero-sized values where the operator has an answer.
+// Errors: InvalidArgument (the inputs' shapes do not fit the graph, or exceed the bounds that the
+// payload gives), InvalidProgram (no input shape would fit). Messages name the node.
+Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> external_dims);
+
+// The same for the bounds that the payload itself gives to the external inputs.
+Result<std::vector<Dims>> InferShapesAtBounds(const Graph& graph);
+
+// Checks every value that execution would allocate (neither constant nor external), the scratch
+// memory that windows and packed operands take (upper bounds of it), and the sum of all against
+// `max_workspace_bytes`. The sum ignores that memory is used again.
+// Errors: MemoryAllocationFailed, naming the value, the node or the total, the limit, and the
+// option.
+Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
+                      uint64_t max_workspace_bytes);
+
+}  // namespace switchyard
