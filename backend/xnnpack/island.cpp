@@ -1,0 +1,385 @@
+// A set of nodes as one XNNPACK subgraph.
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "backend/parallel/parallel.h"
+#include "backend/plan/shapes.h"
+#include "backend/xnnpack/float_conversion.h"
+#include "backend/xnnpack/lowering.h"
+#include "backend/xnnpack/stock_step.h"
+#include "backend/xnnpack/xnnpack_api.h"
+#include "runtime/aligned_buffer.h"
+
+namespace switchyard {
+namespace {
+
+// XNNPACK asserts that every tensor has an address, empty ones too.
+void* AddressOfNothing() {
+  alignas(64) static std::byte nothing[64];
+  return nothing;
+}
+
+bool IsEmpty(const Dims& dims) {
+  return std::ranges::any_of(dims, [](size_t size) { return size == 0; });
+}
+
+// What the host has to give, or to hold, for an external value.
+struct External {
+  SubgraphExternal lowered;
+  AlignedBuffer buffer;  // of widened and scratch values
+  size_t num_elements = 0;
+};
+
+class Island final : public StockStep {
+ public:
+  Island(const Graph& graph, RuntimePtr runtime, std::vector<External> externals,
+         std::vector<AlignedBuffer> constants, std::vector<ValueIndex> values,
+         const StockEnvironment& environment)
+      : workspace_(environment.workspace),
+        allocator_(environment.allocator != nullptr ? *environment.allocator : DefaultAllocator()),
+        externals_(std::move(externals)),
+        constants_(std::move(constants)),
+        runtime_(std::move(runtime)) {
+    for (ValueIndex i : values) {
+      values_.push_back({i, graph.values[i].dims.rank(), Describe(graph.values[i])});
+    }
+    for (const External& external : externals_) {
+      types_.push_back(graph.values[external.lowered.value].type);
+      names_.push_back(Describe(graph.values[external.lowered.value]));
+    }
+  }
+
+  Status Reshape(std::span<const Dims> shapes) override;
+  Status Run(std::span<void* const> data) override;
+
+  // XNNPACK grows the parameters of a dynamically quantized value only when the value's bytes grow,
+  // and would write past them when there are more slices of fewer bytes. At the bounds there are
+  // as many of either as there will ever be.
+  Status ReserveBounds(const Graph& graph);
+
+ private:
+  struct InnerValue {
+    ValueIndex value;
+    size_t rank;
+    std::string name;
+  };
+
+  Status ReshapeRuntime(std::span<const Dims> shapes);
+  Status PrepareBuffers(std::span<const Dims> shapes);
+  Status CheckOutputs(std::span<const Dims> shapes);
+  Status Failed(const char* what, xnn_status status) const {
+    return Fail(ToErrorCode(status),
+                "island of {}: XNNPACK cannot {} ({}); check the shapes of the inputs",
+                names_.empty() ? "no values" : names_.back(), what, Name(status));
+  }
+
+  const std::shared_ptr<XnnpackWorkspace> workspace_;
+  Allocator& allocator_;
+  std::vector<External> externals_;
+  std::vector<DataType> types_;     // as externals_
+  std::vector<std::string> names_;  // as externals_
+  std::vector<InnerValue> values_;
+  std::vector<AlignedBuffer> constants_;
+  std::vector<xnn_external_value> bindings_;
+  RuntimePtr runtime_;  // last: it goes first
+
+  enum class State { kUnshaped, kShaped, kEmpty } state_ = State::kUnshaped;
+};
+
+Status Island::Reshape(std::span<const Dims> shapes) {
+  state_ = State::kUnshaped;
+  bool is_empty = true;
+  for (const External& external : externals_) {
+    const SubgraphExternal& lowered = external.lowered;
+    if (lowered.is_output && !lowered.is_scratch) is_empty &= IsEmpty(shapes[lowered.value]);
+  }
+  if (is_empty) {
+    state_ = State::kEmpty;
+    return {};
+  }
+  for (const InnerValue& value : values_) {
+    // XNNPACK asserts what it was told of the ranks when the subgraph was made.
+    if (shapes[value.value].rank() == value.rank) continue;
+    return Fail(ErrorCode::kInvalidProgram,
+                "{}: shape {} when it runs, expected as many dimensions as the payload says; "
+                "export again",
+                value.name, ToString(shapes[value.value]));
+  }
+  SWITCHYARD_TRY(ReshapeRuntime(shapes));
+  SWITCHYARD_TRY(CheckOutputs(shapes));
+  SWITCHYARD_TRY(PrepareBuffers(shapes));
+  state_ = State::kShaped;
+  return {};
+}
+
+Status Island::ReshapeRuntime(std::span<const Dims> shapes) {
+  for (const External& external : externals_) {
+    const SubgraphExternal& lowered = external.lowered;
+    Dims dims = shapes[lowered.value];
+    // XNNPACK plans its memory anew only when a value grows. Without that it would go by sharing
+    // that was right for the last shapes. Outputs that seem to grow from nothing make it plan.
+    if (lowered.is_output && !lowered.is_shape_given) {
+      for (size_t i = 0; i < dims.rank(); ++i) dims[i] = 0;
+    }
+    const xnn_status status =
+        xnn_reshape_external_value(runtime_.get(), lowered.id, dims.rank(), dims.data());
+    if (status != xnn_status_success) return Failed("reshape an external value", status);
+  }
+  const xnn_status status = xnn_reshape_runtime(runtime_.get());
+  if (status != xnn_status_success) return Failed("reshape", status);
+  return {};
+}
+
+Status Island::CheckOutputs(std::span<const Dims> shapes) {
+  for (size_t i = 0; i < externals_.size(); ++i) {
+    const SubgraphExternal& lowered = externals_[i].lowered;
+    if (!lowered.is_output) continue;
+    size_t rank = 0;
+    std::array<size_t, XNN_MAX_TENSOR_DIMS> sizes{};
+    const xnn_status status =
+        xnn_get_external_value_shape(runtime_.get(), lowered.id, &rank, sizes.data());
+    if (status != xnn_status_success) return Failed("tell the shape of an output", status);
+    const Dims found(std::span<const size_t>(sizes.data(), rank));
+    if (found == shapes[lowered.value]) continue;
+    return Fail(ErrorCode::kInternal,
+                "{}: XNNPACK computes the shape {}, expected {} from shape inference; report this",
+                names_[i], ToString(found), ToString(shapes[lowered.value]));
+  }
+  return {};
+}
+
+Status Island::PrepareBuffers(std::span<const Dims> shapes) {
+  for (size_t i = 0; i < externals_.size(); ++i) {
+    External& external = externals_[i];
+    external.num_elements = shapes[external.lowered.value].NumElements().value_or(0);
+    if (!external.lowered.is_widened && !external.lowered.is_scratch) continue;
+    // Scratch values are f32 or int32.
+    const std::optional<size_t> bytes = CheckedMultiply(external.num_elements, sizeof(float));
+    if (!bytes || *bytes > SIZE_MAX - OverReadBytes()) {
+      return Fail(ErrorCode::kMemoryAllocationFailed,
+                  "{}: {} elements do not fit the address space; use smaller inputs", names_[i],
+                  external.num_elements);
+    }
+    const size_t needed = *bytes + OverReadBytes();
+    if (external.buffer.size() >= needed) continue;
+    external.buffer = AlignedBuffer();
+    SWITCHYARD_ASSIGN(external.buffer, AlignedBuffer::Allocate(allocator_, needed, names_[i]));
+  }
+  return {};
+}
+
+Status Island::Run(std::span<void* const> data) {
+  if (state_ == State::kEmpty) return {};
+  if (state_ == State::kUnshaped) {
+    return Fail(ErrorCode::kInvalidState, "island of {}: run before a successful Reshape",
+                names_.empty() ? "no values" : names_.back());
+  }
+  bindings_.clear();
+  for (size_t i = 0; i < externals_.size(); ++i) {
+    External& external = externals_[i];
+    const SubgraphExternal& lowered = external.lowered;
+    void* address = data[lowered.value];
+    if (lowered.is_widened || lowered.is_scratch) {
+      address = external.buffer.data();
+      if (!lowered.is_output) {
+        WidenToF32(types_[i], data[lowered.value], external.num_elements,
+                   reinterpret_cast<float*>(external.buffer.data()));
+      }
+    }
+    if (external.num_elements == 0) address = AddressOfNothing();
+    if (address == nullptr) {
+      return Fail(ErrorCode::kInvalidArgument, "{}: no data pointer; set one before execute",
+                  names_[i]);
+    }
+    bindings_.push_back({.id = lowered.id, .data = address});
+  }
+  // Always: another island may have grown, and with it moved, the workspace.
+  const xnn_status status = RunForeign(workspace_->get(), [&] {
+    const xnn_status setup =
+        xnn_setup_runtime_v2(runtime_.get(), bindings_.size(), bindings_.data());
+    return setup == xnn_status_success ? xnn_invoke_runtime(runtime_.get()) : setup;
+  });
+  if (status != xnn_status_success) return Failed("run", status);
+  for (size_t i = 0; i < externals_.size(); ++i) {
+    const SubgraphExternal& lowered = externals_[i].lowered;
+    if (!lowered.is_widened || !lowered.is_output || lowered.is_scratch) continue;
+    NarrowFromF32(types_[i], reinterpret_cast<const float*>(externals_[i].buffer.data()),
+                  externals_[i].num_elements, data[lowered.value]);
+  }
+  return {};
+}
+
+Status Island::ReserveBounds(const Graph& graph) {
+  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph));
+  return Reshape(bounds);
+}
+
+// The nodes whose results reach an output; XNNPACK trips over the others.
+std::vector<NodeIndex> LiveNodes(const Graph& graph, const IslandStep& step) {
+  std::vector<bool> is_needed(graph.values.size());
+  for (ValueIndex output : step.outputs) is_needed[output] = true;
+  std::vector<NodeIndex> live;
+  for (size_t i = step.nodes.size(); i-- > 0;) {
+    const Node& node = graph.nodes[step.nodes[i]];
+    if (!std::ranges::any_of(node.outputs, [&](ValueIndex v) { return is_needed[v]; })) continue;
+    for (ValueIndex input : node.inputs) is_needed[input] = true;
+    live.push_back(step.nodes[i]);
+  }
+  std::ranges::reverse(live);
+  return live;
+}
+
+// Outputs of live nodes that must have a place outside XNNPACK's own memory: those that nobody
+// reads, which it would drop, and the indices of an ArgMaxPooling2d, whose shape it must be told.
+std::vector<ValueIndex> ScratchValues(const Graph& graph, std::span<const NodeIndex> nodes,
+                                      std::span<const ValueIndex> outputs) {
+  std::vector<bool> is_read(graph.values.size());
+  for (NodeIndex n : nodes) {
+    for (ValueIndex input : graph.nodes[n].inputs) is_read[input] = true;
+  }
+  for (ValueIndex output : outputs) is_read[output] = true;
+  std::vector<ValueIndex> scratch;
+  for (NodeIndex n : nodes) {
+    const Node& node = graph.nodes[n];
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const bool is_given = node.kind == NodeKind::kArgMaxPooling2d && i == 1 &&
+                            std::ranges::find(outputs, node.outputs[i]) == outputs.end();
+      if (!is_read[node.outputs[i]] || is_given) scratch.push_back(node.outputs[i]);
+    }
+  }
+  return scratch;
+}
+
+struct Compiled {
+  RuntimePtr runtime;
+  std::vector<External> externals;
+  std::vector<AlignedBuffer> constants;
+};
+
+struct Refusal {
+  Error error;
+  bool by_runtime;  // XNNPACK has taken every node, and refuses the whole
+};
+
+std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& step,
+                                         std::span<const NodeIndex> nodes,
+                                         std::span<const std::byte* const> constant_data,
+                                         const StockEnvironment& environment) {
+  const auto refuse = [](Error error) {
+    return std::unexpected(Refusal{.error = std::move(error), .by_runtime = false});
+  };
+  const std::vector<ValueIndex> scratch = ScratchValues(graph, nodes, step.outputs);
+  const size_t num_externals = step.inputs.size() + step.outputs.size() + scratch.size();
+  xnn_subgraph_t created = nullptr;
+  xnn_status status =
+      xnn_create_subgraph(static_cast<uint32_t>(num_externals), /*flags=*/0, &created);
+  const SubgraphPtr subgraph(created);
+  if (status != xnn_status_success) {
+    return refuse(
+        {ToErrorCode(status), std::format("XNNPACK: cannot create a subgraph ({})", Name(status))});
+  }
+
+  Lowering lowering(graph, constant_data, environment, subgraph.get());
+  for (ValueIndex input : step.inputs) {
+    if (Status s = lowering.AddExternal(input, /*is_output=*/false); !s) return refuse(s.error());
+  }
+  for (ValueIndex output : step.outputs) {
+    if (Status s = lowering.AddExternal(output, /*is_output=*/true); !s) return refuse(s.error());
+  }
+  for (ValueIndex value : scratch) {
+    if (Status s = lowering.AddScratch(value); !s) return refuse(s.error());
+  }
+  for (NodeIndex node : nodes) {
+    if (Status s = lowering.AddNode(node); !s) return refuse(s.error());
+  }
+  if (Status s = lowering.Finish(); !s) return refuse(s.error());
+
+  xnn_runtime_t runtime = nullptr;
+  status = xnn_create_runtime_v4(subgraph.get(), /*weights_cache=*/nullptr,
+                                 environment.workspace->get(), environment.thread_pool,
+                                 /*flags=*/0, &runtime);
+  Compiled compiled;
+  compiled.runtime.reset(runtime);
+  if (status != xnn_status_success) {
+    return std::unexpected(Refusal{
+        .error = {ToErrorCode(status), std::format("XNNPACK cannot run it ({})", Name(status))},
+        .by_runtime = true});
+  }
+  for (const SubgraphExternal& external : lowering.externals()) {
+    compiled.externals.push_back({.lowered = external, .buffer = {}, .num_elements = 0});
+  }
+  compiled.constants = lowering.TakeKeptConstants();
+  return compiled;
+}
+
+// XNNPACK does not say which node it cannot run; each one alone shows it.
+Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
+                  std::span<const std::byte* const> constant_data,
+                  const StockEnvironment& environment, Error error) {
+  for (NodeIndex n : nodes) {
+    const Node& node = graph.nodes[n];
+    // A dynamically quantized value cannot be external: its Convert comes along.
+    std::vector<NodeIndex> alone;
+    IslandStep step;
+    for (ValueIndex input : node.inputs) {
+      if (graph.values[input].constant) continue;
+      if (graph.values[input].type != DataType::kQDInt8) {
+        step.inputs.push_back(input);
+        continue;
+      }
+      const auto producer = std::ranges::find_if(
+          nodes, [&](NodeIndex m) { return graph.nodes[m].outputs[0] == input; });
+      if (producer == nodes.end()) continue;
+      alone.push_back(*producer);
+      step.inputs.push_back(graph.nodes[*producer].inputs[0]);
+    }
+    if (graph.values[node.outputs[0]].type == DataType::kQDInt8) continue;
+    alone.push_back(n);
+    std::ranges::sort(step.inputs);
+    step.inputs.erase(std::ranges::unique(step.inputs).begin(), step.inputs.end());
+    step.outputs = node.outputs;
+    if (Compile(graph, step, alone, constant_data, environment)) continue;
+    return {error.code, std::format("{}: {}", Describe(graph, n), error.message)};
+  }
+  return error;
+}
+
+bool HasQuantizedSlices(const Graph& graph, std::span<const NodeIndex> nodes) {
+  return std::ranges::any_of(nodes, [&](NodeIndex n) {
+    const Value& output = graph.values[graph.nodes[n].outputs[0]];
+    const auto* slices = std::get_if<PerTokenQuantization>(&output.quantization);
+    return slices != nullptr && slices->num_nonbatch_dims != 1;
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
+                                                std::span<const std::byte* const> constant_data,
+                                                const StockEnvironment& environment) {
+  const std::vector<NodeIndex> nodes = LiveNodes(graph, step);
+  auto compiled = Compile(graph, step, nodes, constant_data, environment);
+  if (!compiled) {
+    Refusal refusal = std::move(compiled).error();
+    if (!refusal.by_runtime) return std::unexpected(std::move(refusal.error));
+    return std::unexpected(
+        NameTheNode(graph, nodes, constant_data, environment, std::move(refusal.error)));
+  }
+  std::vector<ValueIndex> values;
+  for (NodeIndex n : nodes) {
+    for (const auto& ends : {graph.nodes[n].inputs, graph.nodes[n].outputs}) {
+      values.insert(values.end(), ends.begin(), ends.end());
+    }
+  }
+  std::ranges::sort(values);
+  values.erase(std::ranges::unique(values).begin(), values.end());
+  auto island =
+      std::make_unique<Island>(graph, std::move(compiled->runtime), std::move(compiled->externals),
+                               std::move(compiled->constants), values, environment);
+  if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(graph));
+  return island;
+}
+
+}  // namespace switchyard

@@ -1,0 +1,53 @@
+#include <optional>
+
+#include "backend/xnnpack/lowering.h"
+
+namespace switchyard {
+namespace {
+
+using enum NodeKind;
+
+struct BinaryOperator {
+  xnn_binary_operator op;
+  bool has_range;
+};
+
+std::optional<BinaryOperator> OperatorOf(NodeKind kind) {
+  switch (kind) {
+    case kAdd:
+      return BinaryOperator{xnn_binary_add, true};
+    case kSubtract:
+      return BinaryOperator{xnn_binary_subtract, true};
+    case kMultiply:
+      return BinaryOperator{xnn_binary_multiply, true};
+    case kDiv:
+      return BinaryOperator{xnn_binary_divide, true};
+    case kMinimum:
+      return BinaryOperator{xnn_binary_minimum, false};
+    case kMaximum:
+      return BinaryOperator{xnn_binary_maximum, false};
+    case kPReLU:
+      return BinaryOperator{xnn_binary_prelu, false};
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+Status LowerBinary(Lowering& lowering) {
+  SWITCHYARD_TRY(lowering.RequireOneType(kFloatTypes | kQuantizedTypes));
+  const Node& node = lowering.node();
+  const std::optional<BinaryOperator> op = OperatorOf(node.kind);
+  if (!op) return lowering.Unsupported("not an elementwise operator of two inputs");
+  if (op->has_range) SWITCHYARD_TRY(lowering.RequireRange(/*may_be_empty=*/true));
+  const xnn_binary_params range = {.output_min = node.output_min, .output_max = node.output_max};
+  SWITCHYARD_ASSIGN(const uint32_t a, lowering.Input(0));
+  SWITCHYARD_ASSIGN(const uint32_t b, lowering.Input(1));
+  SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
+  return lowering.Check(xnn_define_binary(lowering.subgraph(), op->op,
+                                          op->has_range ? &range : nullptr, a, b, output,
+                                          /*flags=*/0));
+}
+
+}  // namespace switchyard

@@ -1,0 +1,280 @@
+#include "backend/xnnpack/lowering.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <string>
+
+#include "backend/xnnpack/remedies.h"
+#include "schema/node_kinds.h"
+
+namespace switchyard {
+namespace {
+
+using enum NodeKind;
+
+struct LoweringRow {
+  NodeKind kind;
+  LowerFunction lower;
+};
+
+constexpr LoweringRow kLowerings[] = {
+    {kAdd, &LowerBinary},
+    {kFullyConnected, &LowerFullyConnected},
+    {kSoftmax, &LowerSoftmax},
+    {kSigmoid, &LowerUnary},
+    {kStaticTranspose, &LowerTranspose},
+    {kClamp, &LowerUnary},
+    {kConv2d, &LowerConvolution},
+    {kDiv, &LowerBinary},
+    {kStaticResizeBilinear2D, &LowerResizeBilinear},
+    {kStaticConstantPad, &LowerPad},
+    {kAvgPooling2d, &LowerAveragePooling},
+    {kMinimum, &LowerBinary},
+    {kDepthwiseConv2d, &LowerDepthwiseConvolution},
+    {kMaxPooling2d, &LowerMaxPooling},
+    {kMultiply, &LowerBinary},
+    {kSubtract, &LowerBinary},
+    {kFloor, &LowerUnary},
+    {kConvert, &LowerConvert},
+    {kGlobalAvgPooling2d, &LowerGlobalAveragePooling},
+    {kStaticReshape, &LowerReshape},
+    {kArgMaxPooling2d, &LowerArgMaxPooling},
+    {kSquareRoot, &LowerUnary},
+    {kCeiling, &LowerUnary},
+    {kHardswish, &LowerUnary},
+    {kLeakyReLU, &LowerUnary},
+    {kMaximum, &LowerBinary},
+    {kNegate, &LowerUnary},
+    {kSquare, &LowerUnary},
+    {kELU, &LowerUnary},
+    {kAbs, &LowerUnary},
+    {kPReLU, &LowerBinary},
+    {kConcatenate2, &LowerConcatenate},
+    {kConcatenate3, &LowerConcatenate},
+    {kConcatenate4, &LowerConcatenate},
+    {kStaticSlice, &LowerSlice},
+    {kScaledDotProductAttention, nullptr},
+    {kBatchMatrixMultiply, &LowerBatchMatrixMultiply},
+    {kConcatenate5, &LowerConcatenate},
+    {kConvTranspose2d, &LowerTransposedConvolution},
+    {kReciprocalSquareRoot, &LowerUnary},
+    {kLog, &LowerUnary},
+    {kGelu, &LowerUnary},
+    {kTanh, &LowerUnary},
+    {kExp, &LowerUnary},
+    {kSin, &LowerUnary},
+    {kCopy, &LowerCopy},
+    {kCos, &LowerUnary},
+};
+
+consteval bool RowsFollowTheTags() {
+  for (size_t i = 0; i < std::size(kLowerings); ++i) {
+    if (static_cast<size_t>(kLowerings[i].kind) != i + 1) return false;
+  }
+  return std::size(kLowerings) == kNumNodeKinds;
+}
+static_assert(RowsFollowTheTags());
+
+}  // namespace
+
+LowerFunction FindLowering(NodeKind kind) {
+  return kind == kNone ? nullptr : kLowerings[static_cast<size_t>(kind) - 1].lower;
+}
+
+Lowering::Lowering(const Graph& graph, std::span<const std::byte* const> constant_data,
+                   const StockEnvironment& environment, xnn_subgraph_t subgraph)
+    : graph_(graph),
+      constant_data_(constant_data),
+      environment_(environment),
+      subgraph_(subgraph),
+      is_consumed_(ConsumedByPacking(graph)),
+      ids_(graph.values.size()) {}
+
+Status Lowering::AddExternal(ValueIndex index, bool is_output) {
+  const Value& value = graph_.values[index];
+  const bool is_widened = value.type == DataType::kBF16 && environment_.use_remedies;
+  const Form form = is_widened ? kF32 : kNative;
+  const auto external_id = static_cast<uint32_t>(externals_.size());
+  const uint32_t flags = is_output ? XNN_VALUE_FLAG_EXTERNAL_OUTPUT : XNN_VALUE_FLAG_EXTERNAL_INPUT;
+  SWITCHYARD_ASSIGN(const uint32_t id, Declare(index, form, external_id, flags));
+  ids_[index].is_computed[form] = !is_output;
+  externals_.push_back(
+      {.id = id, .value = index, .is_output = is_output, .is_widened = is_widened});
+  return {};
+}
+
+Status Lowering::AddScratch(ValueIndex index) {
+  SWITCHYARD_TRY(AddExternal(index, /*is_output=*/true));
+  externals_.back().is_scratch = true;
+  return {};
+}
+
+Status Lowering::AddNode(NodeIndex index) {
+  node_ = index;
+  const LowerFunction lower = FindLowering(node().kind);
+  if (lower == nullptr) {
+    return Fail(ErrorCode::kNotImplemented,
+                "{}: there is no operator for it; export it as its parts", DescribeNode());
+  }
+  ChooseForm();
+  SWITCHYARD_TRY(lower(*this));
+  if (node().kind == kArgMaxPooling2d) {
+    // XNNPACK does not propagate the shape of the indices.
+    for (SubgraphExternal& external : externals_) {
+      if (external.value == node().outputs[1]) external.is_shape_given = true;
+    }
+  }
+  return {};
+}
+
+void Lowering::ChooseForm() {
+  computes_in_f32_ = environment_.use_remedies &&
+                     FindRemedy(RemedyAction::kComputeInF32, graph_, node(), cpu()) != nullptr;
+  if (computes_in_f32_ || !MovesData(node())) return;
+  // Moving what has been computed in f32 as f32 saves a conversion there and one back.
+  const Ids& ids = ids_[node().inputs[0]];
+  computes_in_f32_ = ids.is_computed[kF32] && !ids.is_computed[kNative];
+}
+
+Status Lowering::Finish() {
+  for (const SubgraphExternal& external : externals_) {
+    if (!external.is_output) continue;
+    SWITCHYARD_TRY(Read(external.value, external.is_widened ? kF32 : kNative));
+  }
+  return {};
+}
+
+Lowering::Form Lowering::FormOf(const Value& value) const {
+  const bool is_narrow = value.type == DataType::kF16 || value.type == DataType::kBF16;
+  return computes_in_f32_ && is_narrow ? kF32 : kNative;
+}
+
+DataType Lowering::TypeOf(const Value& value) const {
+  return FormOf(value) == kF32 ? DataType::kF32 : value.type;
+}
+
+Result<uint32_t> Lowering::Read(ValueIndex index, Form form) {
+  const Value& value = graph_.values[index];
+  if (value.constant) {
+    return DefineConstant(index, form == kF32 ? DataType::kF32 : value.type);
+  }
+  Ids& ids = ids_[index];
+  if (ids.is_computed[form]) return ids.id[form];
+  const Form other = form == kF32 ? kNative : kF32;
+  if (!ids.is_computed[other]) {
+    return Fail(ErrorCode::kInternal, "{}: used before it is computed; the plan's order is wrong",
+                Describe(value));
+  }
+  SWITCHYARD_TRY(Declare(index, form, XNN_INVALID_VALUE_ID, /*flags=*/0));
+  SWITCHYARD_TRY(Convert(ids.id[other], ids.id[form]));
+  ids.is_computed[form] = true;
+  return ids.id[form];
+}
+
+Result<uint32_t> Lowering::Declare(ValueIndex index, Form form, uint32_t external_id,
+                                   uint32_t flags) {
+  uint32_t& id = ids_[index].id[form];
+  if (id != XNN_INVALID_VALUE_ID) return id;
+  const Value& value = graph_.values[index];
+  // The sizes come with the first reshape. XNNPACK would allocate what is said here.
+  Dims ones;
+  while (ones.rank() < value.dims.rank()) ones.push_back(1);
+  SWITCHYARD_ASSIGN(id, Define(value, form == kF32 ? DataType::kF32 : value.type, ones,
+                               /*data=*/nullptr, external_id, flags));
+  return id;
+}
+
+Result<uint32_t> Lowering::Input(size_t i) {
+  const ValueIndex index = node().inputs[i];
+  return Read(index, FormOf(graph_.values[index]));
+}
+
+Result<uint32_t> Lowering::Output(size_t i) {
+  const ValueIndex index = node().outputs[i];
+  const Form form = FormOf(graph_.values[index]);
+  SWITCHYARD_TRY(Declare(index, form, XNN_INVALID_VALUE_ID, /*flags=*/0));
+  ids_[index].is_computed[form] = true;
+  return ids_[index].id[form];
+}
+
+Result<uint32_t> Lowering::Weights(size_t i, DataType type) {
+  if (i >= node().inputs.size()) return XNN_INVALID_VALUE_ID;
+  if (!input(i).constant) return Input(i);
+  return DefineConstant(node().inputs[i], type);
+}
+
+Result<uint32_t> Lowering::Intermediate(const Value& like, size_t rank) {
+  Dims ones;
+  while (ones.rank() < rank) ones.push_back(1);
+  return Define(like, TypeOf(like), ones, /*data=*/nullptr, XNN_INVALID_VALUE_ID, /*flags=*/0);
+}
+
+Status Lowering::Convert(uint32_t from, uint32_t to) {
+  return Check(
+      xnn_define_unary(subgraph_, xnn_unary_convert, /*params=*/nullptr, from, to, /*flags=*/0));
+}
+
+Status Lowering::RequireOneType(TypeSet allowed) const {
+  const DataType type = TypeOf(output());
+  bool is_one = (Types(type) & allowed) != 0;
+  for (size_t i = 0; i < node().inputs.size(); ++i) is_one &= TypeOf(input(i)) == type;
+  for (size_t i = 0; i < node().outputs.size(); ++i) is_one &= TypeOf(output(i)) == type;
+  if (is_one) return {};
+  std::string names;
+  for (unsigned i = 0; i < 32; ++i) {
+    if ((allowed >> i & 1) == 0) continue;
+    if (!names.empty()) names += ", ";
+    names += Name(static_cast<DataType>(i));
+  }
+  return Unsupported("types {}, expected one type for all, of {}; insert Converts", DescribeTypes(),
+                     names);
+}
+
+Status Lowering::RequireSameQuantization() const {
+  const auto* expected = std::get_if<PerTensorQuantization>(&output().quantization);
+  if (expected == nullptr) return {};
+  for (size_t i = 0; i < node().inputs.size(); ++i) {
+    const auto* found = std::get_if<PerTensorQuantization>(&input(i).quantization);
+    if (found != nullptr && found->scale == expected->scale &&
+        found->zero_point == expected->zero_point) {
+      continue;
+    }
+    return Unsupported(
+        "input {} has another scale or zero point than the output (scale {}, zero point {}), which "
+        "are copied; insert a Convert",
+        i, expected->scale, expected->zero_point);
+  }
+  return {};
+}
+
+Status Lowering::RequireRange(bool may_be_empty) const {
+  const float min = node().output_min, max = node().output_max;
+  if (min < max || (may_be_empty && min == max)) return {};
+  return Unsupported("output range [{}, {}], expected a lower bound below the upper one", min, max);
+}
+
+std::string Lowering::DescribeTypes() const {
+  std::string text;
+  for (size_t i = 0; i < node().inputs.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += Name(TypeOf(input(i)));
+  }
+  text += " -> ";
+  for (size_t i = 0; i < node().outputs.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += Name(TypeOf(output(i)));
+  }
+  return text;
+}
+
+std::string Lowering::DescribeNode() const { return Describe(graph_, node_); }
+
+Status Lowering::Check(xnn_status status) const {
+  if (status == xnn_status_success) return {};
+  return Fail(ToErrorCode(status), "{}: XNNPACK refuses it ({}; types {})", DescribeNode(),
+              Name(status), DescribeTypes());
+}
+
+}  // namespace switchyard

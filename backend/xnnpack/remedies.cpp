@@ -1,0 +1,232 @@
+#include "backend/xnnpack/remedies.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "backend/xnnpack/stock_step.h"
+
+namespace switchyard {
+namespace {
+
+using enum DataType;
+
+bool IsConvolution(const Node& node) {
+  return node.kind == NodeKind::kConv2d || node.kind == NodeKind::kDepthwiseConv2d ||
+         node.kind == NodeKind::kConvTranspose2d;
+}
+bool IsFullyConnected(const Node& node) { return node.kind == NodeKind::kFullyConnected; }
+bool IsMatrixMultiply(const Node& node) { return node.kind == NodeKind::kBatchMatrixMultiply; }
+
+// Whether `predicate` holds for the type of any value that is neither filter nor bias.
+template <typename Predicate>
+bool AnyActivation(const Graph& graph, const Node& node, Predicate predicate) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
+    if (!IsWeight(node, i) && predicate(graph.values[node.inputs[i]].type)) return true;
+  }
+  return std::ranges::any_of(
+      node.outputs, [&](ValueIndex output) { return predicate(graph.values[output].type); });
+}
+
+bool InputIs(const Graph& graph, const Node& node, DataType type) {
+  return graph.values[node.inputs[0]].type == type;
+}
+bool FilterIs(const Graph& graph, const Node& node, DataType type) {
+  return graph.values[node.inputs[1]].type == type;
+}
+bool HasConstantWeights(const Graph& graph, const Node& node) {
+  return std::ranges::all_of(std::span(node.inputs).subspan(1), [&](ValueIndex input) {
+    return graph.values[input].constant.has_value();
+  });
+}
+
+// The matrix product that a node computes: N output channels from sums of K products. Zero for
+// other nodes and for dims of an unexpected rank.
+struct Product {
+  uint64_t n = 0, k = 0;
+};
+Product ProductOf(const Graph& graph, const Node& node) {
+  if (node.inputs.size() < 2) return {};
+  const Dims& b = graph.values[node.inputs[1]].dims;
+  const bool transposed = (node.flags & kFlagTransposeWeights) != 0;
+  if (IsFullyConnected(node) && b.rank() == 2) {
+    return transposed ? Product{.n = b[1], .k = b[0]} : Product{.n = b[0], .k = b[1]};
+  }
+  if (IsMatrixMultiply(node) && b.rank() >= 2) {
+    return transposed ? Product{.n = b.back(1), .k = b.back(0)}
+                      : Product{.n = b.back(0), .k = b.back(1)};
+  }
+  if (IsConvolution(node) && b.rank() == 4) {
+    if (node.kind == NodeKind::kDepthwiseConv2d) return {.n = 1, .k = b[1] * b[2]};
+    return {.n = b[0], .k = b[1] * b[2] * b[3]};
+  }
+  return {};
+}
+
+bool AnyCpu(const CpuFeatures&) { return true; }
+bool HasAvx512Fp16(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAvx512Fp16); }
+bool HasAvx512Vnni(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAvx512Vnni); }
+bool HasNeonFp16(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kNeonFp16); }
+bool HasNoF16(const CpuFeatures& cpu) {
+  return cpu.Has(CpuFeature::kNeon) ? !cpu.Has(CpuFeature::kNeonFp16) : !cpu.Has(CpuFeature::kAvx2);
+}
+bool HasSme2(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kSme2); }
+bool HasLongSme2(const CpuFeatures& cpu) { return HasSme2(cpu) && cpu.streaming_vector_bits > 512; }
+
+bool IsBF16(const Graph& graph, const Node& node) {
+  return AnyActivation(graph, node, [](DataType type) { return type == kBF16; });
+}
+bool IsWideF16Product(const Graph& graph, const Node& node) {
+  return node.kind != NodeKind::kDepthwiseConv2d && ProductOf(graph, node).n >= 64 &&
+         InputIs(graph, node, kF16);
+}
+bool IsDeepF16Product(const Graph& graph, const Node& node) {
+  return ProductOf(graph, node).k >= kMaxF16Depth && InputIs(graph, node, kF16);
+}
+bool IsF16Arithmetic(const Graph& graph, const Node& node) {
+  if (MovesData(node)) return false;
+  if (!AnyActivation(graph, node, [](DataType type) { return type == kF16; })) return false;
+  // The plain conversions are instructions of the base architecture.
+  return node.kind != NodeKind::kConvert || !IsFloat(graph.values[node.inputs[0]].type) ||
+         !IsFloat(graph.values[node.outputs[0]].type);
+}
+bool MixesFloats(const Graph& graph, const Node& node) {
+  if (node.kind == NodeKind::kConvert) return false;
+  DataType first = kInvalid;
+  return AnyActivation(graph, node, [&](DataType type) {
+    if (!IsFloat(type)) return false;
+    if (first == kInvalid) first = type;
+    return type != first;
+  });
+}
+bool IsArgMaxOfF16(const Graph& graph, const Node& node) {
+  return node.kind == NodeKind::kArgMaxPooling2d && InputIs(graph, node, kF16);
+}
+bool HasComputedF16Weights(const Graph& graph, const Node& node) {
+  return IsFullyConnected(node) && InputIs(graph, node, kF16) && !HasConstantWeights(graph, node);
+}
+bool HasOtherFloatWeights(const Graph& graph, const Node& node) {
+  if (!IsFullyConnected(node) && !IsConvolution(node)) return false;
+  const DataType input = graph.values[node.inputs[0]].type;
+  bool all_like_input = IsFullyConnected(node) && input == kF16;
+  bool all_f32 = true;
+  for (size_t i = 1; i < node.inputs.size(); ++i) {
+    const DataType type = graph.values[node.inputs[i]].type;
+    if (!IsFloat(type)) continue;
+    all_like_input &= type == input;
+    all_f32 &= type == kF32;
+  }
+  return !all_f32 && !all_like_input;
+}
+bool IsBlockwiseInt4(const Graph& graph, const Node& node) {
+  return IsFullyConnected(node) && FilterIs(graph, node, kQBInt4);
+}
+bool ComputesF32(const Graph& graph, const Node& node) {
+  return IsFullyConnected(node) && IsFloat(graph.values[node.inputs[0]].type) &&
+         IsFloat(graph.values[node.outputs[0]].type);
+}
+bool IsFloatFullyConnected(const Graph& graph, const Node& node) {
+  return ComputesF32(graph, node) && IsFloat(graph.values[node.inputs[1]].type) &&
+         HasConstantWeights(graph, node);
+}
+bool HasQuantizedWeightsOnly(const Graph& graph, const Node& node) {
+  return ComputesF32(graph, node) &&
+         (FilterIs(graph, node, kQCInt8) || FilterIs(graph, node, kQCInt4));
+}
+bool HasComputedWeights(const Graph& graph, const Node& node) {
+  return ComputesF32(graph, node) && !HasConstantWeights(graph, node);
+}
+
+using enum RemedyAction;
+
+constexpr Remedy kRemedies[] = {
+    {"f16.avx512fp16.n64", kComputeInF32, &HasAvx512Fp16, &IsWideF16Product,
+     "the 64-column AVX512-FP16 micro-kernels permute columns: M = 1, K = 4, N = 64 gives y[1] = "
+     "32, N = 63 is right"},
+    {"f16.no_arithmetic", kComputeInF32, &HasNoF16, &IsF16Arithmetic,
+     "every f16 operator is refused with status 5 on cortex-a53"},
+    {"f16.neon.deep", kComputeInF32, &HasNeonFp16, &IsDeepF16Product,
+     "f16 sums in f16: mobilenet_v2_050_pf16 leaves its tolerance on cortex-a76, neoverse-n2, max"},
+    {"bf16", kComputeInF32, &AnyCpu, &IsBF16, "every bf16 operator is refused with status 4"},
+    {"float.mixed", kComputeInF32, &AnyCpu, &MixesFloats,
+     "operators whose inputs and outputs are of different float types are refused with status 2"},
+    {"f16.argmax", kComputeInF32, &AnyCpu, &IsArgMaxOfF16, "there is argmax pooling for f32 only"},
+    {"f16.computed_weights", kComputeInF32, &AnyCpu, &HasComputedF16Weights,
+     "a filter that is not constant may be f32 only"},
+    {"weights.float", kWidenWeights, &AnyCpu, &HasOtherFloatWeights,
+     "f32 x f16, f16 x f16 with f32 bias, f16 x f32 with f16 bias are refused with status 2; f16 "
+     "convolutions take f32 weights only"},
+    {"qb4w.avx512vnni", kOwnStep, &HasAvx512Vnni, &IsBlockwiseInt4,
+     "a 14-row micro-kernel reads quantization parameters beyond the 10 that subgraphs pad: the "
+     "last row is wrong when M > 1 and M mod 14 is 1, 2 or 3"},
+    {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
+     "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
+     "not"},
+    {"f32.sme2.quantized_weights", kOwnStep, &HasSme2, &HasQuantizedWeightsOnly,
+     "subgraphs pack the input for SME2 although no operator takes it with quantized weights"},
+    {"f32.sme2.computed_weights", kMatrixMultiply, &HasSme2, &HasComputedWeights,
+     "subgraphs pack the input for SME2, and the operator for computed weights reads it as plain"},
+};
+
+}  // namespace
+
+std::span<const Remedy> RemedyTable() { return kRemedies; }
+
+const Remedy* FindRemedy(RemedyAction action, const Graph& graph, const Node& node,
+                         const CpuFeatures& cpu) {
+  for (const Remedy& remedy : kRemedies) {
+    if (remedy.action == action && remedy.cpu(cpu) && remedy.node(graph, node)) return &remedy;
+  }
+  return nullptr;
+}
+
+bool MovesData(const Node& node) {
+  switch (node.kind) {
+    case NodeKind::kStaticTranspose:
+    case NodeKind::kStaticReshape:
+    case NodeKind::kStaticSlice:
+    case NodeKind::kStaticConstantPad:
+    case NodeKind::kConcatenate2:
+    case NodeKind::kConcatenate3:
+    case NodeKind::kConcatenate4:
+    case NodeKind::kConcatenate5:
+    case NodeKind::kCopy:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool IsWeight(const Node& node, size_t i) {
+  return i > 0 && (IsFullyConnected(node) || IsConvolution(node));
+}
+
+std::vector<bool> NodesWithOwnStep(const Graph& graph, const CpuFeatures& cpu) {
+  std::vector<bool> own_step(graph.nodes.size());
+  for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    own_step[i] = FindRemedy(RemedyAction::kOwnStep, graph, node, cpu) != nullptr;
+  }
+  return own_step;
+}
+
+std::vector<bool> ConsumedByPacking(const Graph& graph) {
+  std::vector<bool> is_consumed(graph.values.size());
+  std::vector<bool> is_kept(graph.values.size());
+  for (const Node& node : graph.nodes) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      // With computed weights XNNPACK packs at every run.
+      const bool consumes = IsWeight(node, i) && HasConstantWeights(graph, node);
+      (consumes ? is_consumed : is_kept)[node.inputs[i]] = true;
+    }
+  }
+  for (ValueIndex i = 0; i < graph.values.size(); ++i) {
+    is_consumed[i] = is_consumed[i] && !is_kept[i];
+  }
+  return is_consumed;
+}
+
+bool ConsumedByPacking(const Graph& graph, ValueIndex value) {
+  return ConsumedByPacking(graph)[value];
+}
+
+}  // namespace switchyard

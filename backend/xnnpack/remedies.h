@@ -1,0 +1,51 @@
+// Where stock XNNPACK (Debian's 20241108) is wrong or refuses, and what is done about it. One
+// table: lowering, the plan and the tests read the same rows.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "kernels/cpu_features.h"
+#include "schema/graph.h"
+
+namespace switchyard {
+
+enum class RemedyAction : uint8_t {
+  // The node computes in f32; f16 and bf16 values are converted where they enter and leave.
+  kComputeInF32,
+  // The node runs outside islands, through XNNPACK's operator API (StockOperatorStep).
+  kOwnStep,
+  // A FullyConnected whose weights are computed runs as a matrix multiplication in the island.
+  kMatrixMultiply,
+  // Constant filters and biases are widened to f32 while the step is created.
+  kWidenWeights,
+};
+
+struct Remedy {
+  std::string_view id;
+  RemedyAction action;
+  bool (*cpu)(const CpuFeatures& cpu);
+  bool (*node)(const Graph& graph, const Node& node);  // operator, types and shape
+  std::string_view evidence;                           // what stock does without it
+};
+
+std::span<const Remedy> RemedyTable();
+
+// The first row with this action that applies; null if none does.
+const Remedy* FindRemedy(RemedyAction action, const Graph& graph, const Node& node,
+                         const CpuFeatures& cpu);
+
+// NEON adds f16 products up in f16, x86-64 in f32. A sum of K products has a relative error bound
+// of K * 2^-11 then: at this depth 1/16 of the sum of their magnitudes, which is what real models'
+// tolerances no longer take.
+inline constexpr uint64_t kMaxF16Depth = 128;
+
+// Whether the node only moves bytes (transposes, slices, ...): XNNPACK does that for f16 on every
+// CPU.
+bool MovesData(const Node& node);
+
+// Whether inputs[i] of the node is a filter or a bias.
+bool IsWeight(const Node& node, size_t i);
+
+}  // namespace switchyard

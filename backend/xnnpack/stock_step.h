@@ -1,0 +1,81 @@
+// Steps that XNNPACK runs: islands (subgraphs) and single operators.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backend/plan/plan.h"
+#include "kernels/cpu_features.h"
+#include "runtime/base/dims.h"
+#include "runtime/base/error.h"
+#include "runtime/host_services.h"
+#include "schema/graph.h"
+
+// XNNPACK's; xnn_workspace_t is a pointer to it.
+struct xnn_workspace;
+
+namespace switchyard {
+
+// XNNPACK's scratch memory, which the islands of one delegate (or of several) share. Whoever runs
+// an island on it holds the lock of its owner.
+class XnnpackWorkspace {
+ public:
+  static Result<std::shared_ptr<XnnpackWorkspace>> Create();
+  ~XnnpackWorkspace();
+  XnnpackWorkspace(const XnnpackWorkspace&) = delete;
+  XnnpackWorkspace& operator=(const XnnpackWorkspace&) = delete;
+
+  xnn_workspace* get() const { return workspace_; }
+
+ private:
+  explicit XnnpackWorkspace(xnn_workspace* workspace) : workspace_(workspace) {}
+  xnn_workspace* workspace_;
+};
+
+// Initialises XNNPACK once for the process, with `allocator` if nobody did it before. Thread-safe.
+// Errors: NotSupported (XNNPACK does not run on this CPU), MemoryAllocationFailed.
+Status InitializeXnnpack(Allocator& allocator);
+// Whether the process's XNNPACK allocates through the allocator that we gave it.
+bool XnnpackUsesOurAllocator();
+
+struct StockEnvironment {
+  const CpuFeatures& cpu;
+  pthreadpool* thread_pool;  // null: the calling thread
+  std::shared_ptr<XnnpackWorkspace> workspace;
+  Allocator* allocator = nullptr;  // of the steps' own buffers; null: the default one
+  bool use_remedies = true;        // off: stock as it is, for the tests of the remedies
+};
+
+class StockStep {
+ public:
+  virtual ~StockStep() = default;
+  // New shapes, by ValueIndex. Must come before the first Run.
+  virtual Status Reshape(std::span<const Dims> shapes) = 0;
+  // `data` by ValueIndex: the step's inputs and outputs, and the constants that outlive init.
+  virtual Status Run(std::span<void* const> data) = 0;
+};
+
+// `constant_data` (by ValueIndex) holds the constants' bytes, aligned and with XNN_EXTRA_BYTES of
+// slack. Those of filters and biases are read during this call only (ConsumedByPacking); the others
+// must outlive the step. Errors: NotSupported or NotImplemented naming the node that XNNPACK cannot
+// run, Internal for what it refuses without a reason.
+Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
+                                                std::span<const std::byte* const> constant_data,
+                                                const StockEnvironment& environment);
+Result<std::unique_ptr<StockStep>> CreateStockOperator(
+    const Graph& graph, const StockOperatorStep& step,
+    std::span<const std::byte* const> constant_data, const StockEnvironment& environment);
+
+// Which nodes the remedies table sends to steps of their own on this CPU (by NodeIndex).
+std::vector<bool> NodesWithOwnStep(const Graph& graph, const CpuFeatures& cpu);
+
+// Whether every reader of a constant copies it while the step is created; the second form answers
+// for all values at once, in one pass over the nodes.
+bool ConsumedByPacking(const Graph& graph, ValueIndex value);
+std::vector<bool> ConsumedByPacking(const Graph& graph);
+
+// XNNPACK's over-read slack, in bytes.
+size_t OverReadBytes();
+
+}  // namespace switchyard
