@@ -1,0 +1,247 @@
+#include "backend/compiled_delegate.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "backend/plan/arena.h"
+#include "backend/plan/dim_order.h"
+#include "backend/plan/shapes.h"
+#include "schema/payload.h"
+
+namespace switchyard {
+namespace {
+
+bool IsAligned(const void* pointer, size_t alignment) {
+  return reinterpret_cast<uintptr_t>(pointer) % alignment == 0;
+}
+
+// Alignment that typed reads of an element need.
+size_t ElementAlignment(DataType type) { return std::max<size_t>(1, ElementBits(type) / 8); }
+
+// XNNPACK's indices (argmax) are int32; a host that declares them int64 gets them widened in place,
+// last element first.
+void WidenInt32ToInt64(void* data, size_t count) {
+  auto* bytes = static_cast<std::byte*>(data);
+  for (size_t i = count; i-- > 0;) {
+    int32_t narrow;
+    std::memcpy(&narrow, bytes + i * sizeof(int32_t), sizeof(narrow));
+    const int64_t wide = narrow;
+    std::memcpy(bytes + i * sizeof(int64_t), &wide, sizeof(wide));
+  }
+}
+
+Status CheckElementType(const Value& value, const TensorView& tensor) {
+  const std::optional<ElementType> expected = ExternalElementType(value.type);
+  if (expected == tensor.element_type) return {};
+  if (value.is_external_output && expected == ElementType::kInt32 &&
+      tensor.element_type == ElementType::kInt64) {
+    return {};
+  }
+  return Fail(ErrorCode::kInvalidType, "argument {}: element type {}, expected {}; convert it",
+              *value.external_id, Name(tensor.element_type),
+              expected ? Name(*expected) : std::string_view("none"));
+}
+
+Status CheckStorage(const Value& value, const TensorView& tensor) {
+  const std::optional<size_t> needed = tensor.NumBytes();
+  if (!needed || *needed > tensor.capacity_bytes) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "argument {}: {} bytes of storage, its sizes need {}; give it a larger buffer",
+                *value.external_id, tensor.capacity_bytes,
+                needed ? std::to_string(*needed) : std::string("more than can be addressed"));
+  }
+  if (*needed > 0 && tensor.data == nullptr) {
+    return Fail(ErrorCode::kInvalidArgument, "argument {}: no data pointer; set one before execute",
+                *value.external_id);
+  }
+  return {};
+}
+
+}  // namespace
+
+CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions& options,
+                                   std::shared_ptr<Workspace> workspace)
+    : services_(context.services), options_(options), workspace_(std::move(workspace)) {}
+
+CompiledDelegate::~CompiledDelegate() {
+  std::lock_guard lock(workspace_->mutex);
+  steps_.clear();
+}
+
+Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
+    const InitContext& context, std::span<const std::byte> payload, const LoadOptions& options,
+    const CpuFeatures& cpu, std::shared_ptr<Workspace> workspace) {
+  std::unique_ptr<CompiledDelegate> delegate(
+      new CompiledDelegate(context, options, std::move(workspace)));
+  SWITCHYARD_ASSIGN(delegate->graph_, ReadPayload(payload, context.named_data));
+  SWITCHYARD_TRY(delegate->Compile(cpu));
+  return delegate;
+}
+
+Status CompiledDelegate::Compile(const CpuFeatures& cpu) {
+  // Refuses what would not fit before anything of that size is made.
+  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph_));
+  SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
+
+  for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
+    if (graph_.values[i].is_external_input) external_inputs_.push_back(i);
+    if (graph_.values[i].is_external_output) external_outputs_.push_back(i);
+  }
+  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu));
+  data_.assign(graph_.values.size(), nullptr);
+
+  std::vector<AlignedBuffer> temporary;
+  SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
+  SWITCHYARD_TRY(CreateSteps(constant_data, cpu));
+
+  // What is left of the constants is in packed weights and kept_constants_.
+  for (Value& value : graph_.values) {
+    if (value.constant) value.constant->bytes = {};
+    if (auto* channels = std::get_if<PerChannelQuantization>(&value.quantization)) {
+      channels->scales = {};
+    }
+    if (auto* groups = std::get_if<PerGroupQuantization>(&value.quantization)) groups->scales = {};
+  }
+  graph_.named_buffers.clear();
+  graph_.owned_bytes.clear();
+  return {};
+}
+
+Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
+    std::vector<AlignedBuffer>& temporary) {
+  std::vector<const std::byte*> pointers(graph_.values.size(), nullptr);
+  for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
+    const Value& value = graph_.values[i];
+    if (!value.constant) continue;
+    const std::span<const std::byte> bytes = value.constant->bytes;
+    const bool consumed = ConsumedByPacking(graph_, i);
+    if (consumed && IsAligned(bytes.data(), ElementAlignment(value.type))) {
+      pointers[i] = bytes.data();
+      continue;
+    }
+    SWITCHYARD_ASSIGN(AlignedBuffer copy,
+                      AlignedBuffer::Allocate(*services_.allocator, bytes.size() + OverReadBytes(),
+                                              Describe(value)));
+    std::memcpy(copy.data(), bytes.data(), bytes.size());
+    std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
+    pointers[i] = copy.data();
+    if (!consumed) data_[i] = copy.data();
+    (consumed ? temporary : kept_constants_).push_back(std::move(copy));
+  }
+  return pointers;
+}
+
+Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_data,
+                                     const CpuFeatures& cpu) {
+  const StockEnvironment environment{
+      .cpu = cpu, .thread_pool = services_.thread_pool, .workspace = workspace_->xnnpack};
+  std::lock_guard lock(workspace_->mutex);
+  for (const Step& step : plan_.steps) {
+    std::unique_ptr<StockStep> compiled;
+    if (const auto* island = std::get_if<IslandStep>(&step)) {
+      SWITCHYARD_ASSIGN(compiled, CreateIsland(graph_, *island, constant_data, environment));
+    } else {
+      SWITCHYARD_ASSIGN(compiled, CreateStockOperator(graph_, std::get<StockOperatorStep>(step),
+                                                      constant_data, environment));
+    }
+    steps_.push_back(std::move(compiled));
+  }
+  return {};
+}
+
+Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<TensorView> arguments) {
+  if (arguments.size() < graph_.num_externals) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "execute: {} arguments, the payload has {} (inputs, then outputs); pass all of them",
+                arguments.size(), graph_.num_externals);
+  }
+  std::lock_guard lock(mutex_);
+  SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
+  std::lock_guard workspace_lock(workspace_->mutex);
+  SWITCHYARD_TRY(Reshape(std::move(external_dims)));
+  SWITCHYARD_TRY(ResizeOutputs(arguments));
+  SWITCHYARD_TRY(BindArguments(arguments));
+  SWITCHYARD_TRY(RunSteps(context.tracer != nullptr ? context.tracer : services_.tracer));
+
+  for (ValueIndex i : external_outputs_) {
+    const TensorView& tensor = arguments[*graph_.values[i].external_id];
+    if (tensor.element_type == ElementType::kInt64) {
+      WidenInt32ToInt64(tensor.data, *shapes_[i].NumElements());
+    }
+  }
+  return {};
+}
+
+Result<std::vector<Dims>> CompiledDelegate::ReadInputDims(std::span<TensorView> arguments) const {
+  std::vector<Dims> external_dims(graph_.num_externals);
+  for (ValueIndex i : external_inputs_) {
+    const Value& value = graph_.values[i];
+    const TensorView& tensor = arguments[*value.external_id];
+    SWITCHYARD_ASSIGN(external_dims[*value.external_id], PhysicalDims(graph_, i, tensor));
+    SWITCHYARD_TRY(CheckElementType(value, tensor));
+    SWITCHYARD_TRY(CheckStorage(value, tensor));
+  }
+  return external_dims;
+}
+
+Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
+  if (is_shaped_ && external_dims == external_dims_) return {};
+  is_shaped_ = false;
+  SWITCHYARD_ASSIGN(shapes_, InferShapes(graph_, external_dims));
+  SWITCHYARD_TRY(CheckFootprint(graph_, shapes_, options_.max_workspace_bytes));
+  SWITCHYARD_ASSIGN(const ArenaLayout layout, PlanArena(graph_, plan_, shapes_));
+  if (layout.bytes > arena_.size()) {
+    arena_ = AlignedBuffer();
+    SWITCHYARD_ASSIGN(arena_, AlignedBuffer::Allocate(*services_.allocator, layout.bytes, "arena"));
+  }
+  for (size_t i = 0; i < plan_.intermediates.size(); ++i) {
+    data_[plan_.intermediates[i]] = arena_.data() + layout.offsets[i];
+  }
+  for (const auto& step : steps_) SWITCHYARD_TRY(step->Reshape(shapes_));
+  external_dims_ = std::move(external_dims);
+  is_shaped_ = true;
+  return {};
+}
+
+Status CompiledDelegate::ResizeOutputs(std::span<TensorView> arguments) const {
+  for (ValueIndex i : external_outputs_) {
+    const Value& value = graph_.values[i];
+    TensorView& tensor = arguments[*value.external_id];
+    SWITCHYARD_ASSIGN(const std::vector<size_t> sizes, LogicalSizes(value, shapes_[i], tensor));
+    if (!std::ranges::equal(sizes, std::span(tensor.sizes).first(tensor.rank))) {
+      if (tensor.resize == nullptr) {
+        return Fail(ErrorCode::kNotSupported,
+                    "argument {}: the output's sizes are to become {}, but the tensor is static; "
+                    "pass one that can be resized",
+                    *value.external_id, ToString(shapes_[i]));
+      }
+      SWITCHYARD_TRY(tensor.resize(tensor, sizes));
+    }
+    SWITCHYARD_TRY(CheckElementType(value, tensor));
+    SWITCHYARD_TRY(CheckStorage(value, tensor));
+  }
+  return {};
+}
+
+Status CompiledDelegate::BindArguments(std::span<TensorView> arguments) {
+  for (const auto& values : {external_inputs_, external_outputs_}) {
+    for (ValueIndex i : values) data_[i] = arguments[*graph_.values[i].external_id].data;
+  }
+  return {};
+}
+
+Status CompiledDelegate::RunSteps(Tracer* tracer) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    const uint64_t start = tracer != nullptr ? tracer->Now() : 0;
+    SWITCHYARD_TRY(steps_[i]->Run(data_));
+    if (tracer != nullptr) {
+      const NodeIndex first = FirstNode(plan_.steps[i]);
+      tracer->Event(StepName(graph_, plan_.steps[i]), graph_.nodes[first].debug_handle, start,
+                    tracer->Now());
+    }
+  }
+  return {};
+}
+
+}  // namespace switchyard

@@ -1,0 +1,53 @@
+// One BatchMatrixMultiply: every slice of A and, unless it is a constant, of B is packed for each
+// execute.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backend/packed/step.h"
+#include "backend/plan/route.h"
+#include "runtime/base/dims.h"
+#include "runtime/base/error.h"
+
+namespace switchyard {
+
+class PackedBatchMatrixMultiply {
+ public:
+  // As PackedFullyConnected::Create; a constant B is packed here, once.
+  static Result<std::unique_ptr<PackedBatchMatrixMultiply>> Create(
+      const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
+      const PackedEnvironment& environment);
+
+  std::span<const std::shared_ptr<const PackedWeights>> weights() const { return constant_b_; }
+
+  // A [..., M, K], B [..., K, N] (or [..., N, K]), output [..., M, N]; leading dimensions broadcast.
+  // Comes before ScratchBytes and Run.
+  void Reshape(const Dims& a, const Dims& b, const Dims& output);
+  size_t ScratchBytes() const;
+  void Run(const void* a, const void* b, void* output, std::byte* scratch) const;
+
+ private:
+  explicit PackedBatchMatrixMultiply(const PackedEnvironment& environment)
+      : environment_(environment) {}
+  // Packs slice `index` of B into `packed`, on the threads of `pool`.
+  void PackB(const std::byte* b, size_t index, pthreadpool* pool, std::byte* packed) const;
+
+  PackedEnvironment environment_;
+  const MicroKernel* kernel_ = nullptr;
+  GemmProblem problem_;
+  OutputStage stage_;
+  size_t element_bytes_ = 0;
+  std::vector<std::shared_ptr<const PackedWeights>> constant_b_;  // by slice of B
+
+  // Of the last Reshape.
+  std::unique_ptr<PackedGemm> gemm_;
+  size_t m_ = 0, num_b_slices_ = 0;
+  struct Slice {
+    size_t a, b;  // index of the slices that make output slice i
+  };
+  std::vector<Slice> slices_;
+};
+
+}  // namespace switchyard

@@ -1,0 +1,52 @@
+// Steps that run packed kernels.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backend/packed/weights_cache.h"
+#include "backend/plan/route.h"
+#include "kernels/cpu_features.h"
+#include "kernels/packed_gemm.h"
+#include "runtime/base/dims.h"
+#include "runtime/base/error.h"
+#include "runtime/host_services.h"
+#include "schema/graph.h"
+
+struct pthreadpool;
+
+namespace switchyard {
+
+struct PackedEnvironment {
+  const CpuFeatures& cpu;
+  pthreadpool* thread_pool;  // null: the calling thread
+  size_t sme_threads;        // at most so many threads run an SME kernel at once; 0: all
+  Allocator& allocator;
+  WeightsCache& weights;
+};
+
+// How a product is cut into tiles for a kernel: whole steps in both directions, columns so that
+// their packed weights stay in L2, rows so that every worker has some.
+struct Tiling {
+  size_t workers;  // threads that may run the kernel at once
+  size_t m_tile, n_tile;
+};
+Tiling ChooseTiling(const MicroKernel& kernel, const PackedGemm& gemm, size_t m, size_t n,
+                    const PackedEnvironment& environment);
+size_t KernelWorkers(const MicroKernel& kernel, const PackedEnvironment& environment);
+
+// out[m, n] = stage(lhs x rhs) over all tiles, rows of `out` `out_stride` bytes apart. `lhs` is
+// packed, except for one row of a GEMV that takes it raw; then it is that row.
+void RunTiles(const PackedGemm& gemm, const Tiling& tiling, pthreadpool* thread_pool,
+              const void* lhs, const void* rhs, size_t m, size_t n, void* out, size_t out_stride,
+              size_t element_bytes, const OutputStage& stage);
+
+// Packs `m` rows in parallel, for the GEMM or, if `m` is 1 and there is one, for the GEMV.
+void PackRows(const PackedGemm& gemm, size_t workers, pthreadpool* thread_pool, const void* lhs,
+              size_t lhs_stride, size_t m, void* packed);
+// What PackRows writes; 0 where a GEMV takes the row as it is.
+size_t PackedRowsBytes(const PackedGemm& gemm, size_t m);
+
+}  // namespace switchyard

@@ -1,0 +1,80 @@
+#include "backend/switchyard_backend.h"
+
+#include <memory>
+#include <mutex>
+
+#include "backend/compiled_delegate.h"
+#include "backend/options.h"
+#include "backend/workspace.h"
+#include "kernels/cpu_features.h"
+
+namespace switchyard {
+namespace {
+
+class SwitchyardBackendImpl final : public Backend {
+ public:
+  SwitchyardBackendImpl() : options_(OptionMap::FromTable(BackendOptionTable())) {}
+
+  std::string_view name() const override { return kBackendName; }
+
+  bool is_available() const override {
+    return InitializeXnnpack(DefaultAllocator()).has_value();
+  }
+
+  Result<DelegateHandle*> Init(const InitContext& context,
+                               std::span<const std::byte> payload) override {
+    SWITCHYARD_TRY(InitializeXnnpack(*context.services.allocator));
+    SWITCHYARD_ASSIGN(OptionMap merged, GlobalOptions());
+    for (const auto& [key, value] : context.load_options) {
+      SWITCHYARD_TRY(merged.Set(key, value, OptionScope::kLoad));
+    }
+    const LoadOptions options = ReadLoadOptions(merged);
+    SWITCHYARD_ASSIGN(auto workspace, workspaces_.Get(options.workspace_sharing, context.model));
+    SWITCHYARD_ASSIGN(auto delegate,
+                      CompiledDelegate::Create(context, payload, options, HostCpuFeatures(),
+                                               std::move(workspace)));
+    return delegate.release();
+  }
+
+  Status Execute(const ExecuteContext& context, DelegateHandle* handle,
+                 std::span<TensorView> arguments) override {
+    if (handle == nullptr) {
+      return Fail(ErrorCode::kDelegateInvalidHandle,
+                  "execute: null handle; pass the one that init returned");
+    }
+    return static_cast<CompiledDelegate*>(handle)->Execute(context, arguments);
+  }
+
+  void Destroy(DelegateHandle* handle) override { delete handle; }
+
+  Status SetOption(std::string_view key, const OptionValue& value) override {
+    std::lock_guard lock(mutex_);
+    if (!options_) return std::unexpected(options_.error());
+    return options_->Set(key, value, OptionScope::kGlobal);
+  }
+
+  Result<OptionValue> GetOption(std::string_view key) const override {
+    SWITCHYARD_ASSIGN(const OptionMap options, GlobalOptions());
+    return options.Get(key);
+  }
+
+ private:
+  Result<OptionMap> GlobalOptions() const {
+    std::lock_guard lock(mutex_);
+    return options_;
+  }
+
+  mutable std::mutex mutex_;
+  Result<OptionMap> options_;  // an error when the environment has a value that does not parse
+  WorkspaceTable workspaces_;
+};
+
+}  // namespace
+
+Backend& SwitchyardBackend() {
+  // Never destroyed: delegates may outlive static destruction.
+  static Backend& backend = *new SwitchyardBackendImpl();
+  return backend;
+}
+
+}  // namespace switchyard
