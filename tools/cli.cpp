@@ -1,0 +1,137 @@
+#include "tools/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <functional>
+#include <new>
+#include <utility>
+
+#include "tools/check.h"
+#include "tools/extract.h"
+#include "tools/failure.h"
+#include "tools/host.h"
+#include "tools/inspect.h"
+#include "tools/run.h"
+#include "tools/text.h"
+
+namespace switchyard::tools {
+namespace {
+
+constexpr uint32_t kMaxThreads = 1024;
+
+constexpr const char* kExitCodes =
+    "Exit codes: 0 ok, 1 an answer is not the expected one, 2 usage, 3 a file is damaged or not "
+    "what it should be, 4 not supported here.";
+
+struct Options {
+  bool verbose = false;
+  InspectOptions inspect;
+  ExtractOptions extract;
+  RunOptions run;
+  CheckOptions check;
+};
+
+void AddFile(CLI::App& command, std::filesystem::path& file,
+             std::vector<std::filesystem::path>& data) {
+  command.add_option("FILE", file, "A program (.pte, .bpte) or a bare payload")->required();
+  command
+      .add_option("--data", data,
+                  "External data: a .ptd file, or a folder of KEY.bin files; repeatable")
+      ->allow_extra_args(false);
+}
+
+void AddThreads(CLI::App& command, std::optional<uint32_t>& threads) {
+  command.add_option("--threads", threads, "Threads of ExecuTorch's pool (default: one per core)")
+      ->check(CLI::Range(uint32_t{1}, kMaxThreads));
+}
+
+// The subcommands of `cli`; the one that was given leaves its function in `action`.
+void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& out,
+                 std::function<Outcome<ExitCode>()>& action) {
+  if (cli.reads_files) {
+    CLI::App* inspect = app.add_subcommand("inspect", "Show what is in a program or a payload");
+    AddFile(*inspect, options.inspect.file, options.inspect.data);
+    inspect->add_flag("--json", options.inspect.json, "Write JSON");
+    inspect->callback([&] { action = [&] { return Inspect(options.inspect, out); }; });
+
+    CLI::App* extract =
+        app.add_subcommand("extract",
+                           "Write the payloads of a program as METHOD.K.xnn, each with "
+                           "its named constants inside");
+    AddFile(*extract, options.extract.file, options.extract.data);
+    extract->add_option("--output-dir", options.extract.output_dir, "Folder to write to")
+        ->capture_default_str();
+    extract->add_flag("--raw", options.extract.raw,
+                      "Write the original bytes, and the named constants as KEY.bin");
+    extract->callback([&] { action = [&] { return Extract(options.extract, out); }; });
+  }
+
+  CLI::App* run = app.add_subcommand("run", "Run a model once");
+  AddFile(*run, options.run.file, options.run.data);
+  run->add_option("--method", options.run.method,
+                  "Method to run (default: forward, or the only one)");
+  run->add_option("--input", options.run.inputs,
+                  "A .npy file for each input, in their order; repeatable")
+      ->allow_extra_args(false);
+  run->add_option("--output-dir", options.run.output_dir, "Folder to write output_I.npy to");
+  AddThreads(*run, options.run.threads);
+  run->add_flag("--json", options.run.json, "Write JSON");
+  run->callback([&] { action = [&] { return Run(options.run, cli.payload_backend, out); }; });
+
+  CLI::App* check =
+      app.add_subcommand("check", "Compare models with the expected outputs in their folders");
+  check
+      ->add_option("DIR", options.check.roots,
+                   "A model folder (program, meta.json, caseK/), or a folder of such folders")
+      ->required();
+  check
+      ->add_option("--filter", options.check.filters,
+                   "Only folders whose name matches this glob; repeatable")
+      ->allow_extra_args(false);
+  AddThreads(*check, options.check.threads);
+  check->add_flag("--json", options.check.json, "Write JSON");
+  check->callback([&] { action = [&] { return Check(options.check, out); }; });
+}
+
+int RunChecked(const Cli& cli, int argc, const char* const* argv, std::ostream& out,
+               std::ostream& err) {
+  CLI::App app(cli.description, cli.name);
+  app.footer(kExitCodes);
+  app.require_subcommand(1);
+  app.fallthrough();
+  Options options;
+  options.check.progress = isatty(STDERR_FILENO) != 0;
+  app.add_flag("--verbose", options.verbose, "Print ExecuTorch's messages to stderr");
+  std::function<Outcome<ExitCode>()> action;
+  AddCommands(cli, app, options, out, action);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    bool asked_for_help = app.exit(error, out, err) == 0;
+    return std::to_underlying(asked_for_help ? ExitCode::kOk : ExitCode::kUsage);
+  }
+  StartHost(options.verbose);
+  Outcome<ExitCode> outcome = action();
+  out.flush();
+  if (outcome) return std::to_underlying(*outcome);
+  err << cli.name << ": " << Printable(outcome.error().message) << '\n';
+  return std::to_underlying(outcome.error().exit);
+}
+
+}  // namespace
+
+int RunCommandLine(const Cli& cli, int argc, const char* const* argv, std::ostream& out,
+                   std::ostream& err) {
+  try {
+    return RunChecked(cli, argc, argv, out, err);
+  } catch (const std::bad_alloc&) {
+    err << cli.name << ": there is not enough memory for this file; try a smaller one\n";
+  } catch (const std::exception& error) {
+    err << cli.name << ": " << error.what() << '\n';
+  }
+  return std::to_underlying(ExitCode::kUnsupported);
+}
+
+}  // namespace switchyard::tools

@@ -1,0 +1,22 @@
+// The command line: what main() of `switchyard` and of `switchyard-peer` hand to the subcommands.
+#pragma once
+
+#include <ostream>
+#include <string>
+
+#include "runtime/backend.h"
+
+namespace switchyard::tools {
+
+struct Cli {
+  std::string name;                    // of the executable
+  std::string description;             // what it runs models on
+  Backend* payload_backend = nullptr;  // for `run` on bare payloads; null: it has none
+  bool reads_files = false;            // has `inspect` and `extract`
+};
+
+// Returns the exit code. Never throws.
+int RunCommandLine(const Cli& cli, int argc, const char* const* argv, std::ostream& out,
+                   std::ostream& err);
+
+}  // namespace switchyard::tools

@@ -1,0 +1,306 @@
+#include "tools/host.h"
+
+#include <executorch/extension/data_loader/buffer_data_loader.h>
+#include <executorch/extension/module/module.h>
+#include <executorch/extension/tensor/tensor.h>
+#include <executorch/runtime/platform/platform.h>
+
+#include <cstdio>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "tools/layout.h"
+
+// ExecuTorch's SDK exports these without a header that declares them.
+namespace executorch::extension::threadpool {
+class ThreadPool {
+ public:
+  bool _unsafe_reset_threadpool(uint32_t num_threads);
+};
+ThreadPool* get_threadpool();
+::pthreadpool* get_pthreadpool();
+}  // namespace executorch::extension::threadpool
+
+namespace switchyard::tools {
+namespace {
+
+namespace et = executorch::runtime;
+namespace ext = executorch::extension;
+using executorch::aten::ScalarType;
+
+// Messages of ExecuTorch since the last Clear, errors only.
+class HostLog {
+ public:
+  static HostLog& Get() {
+    static HostLog log;
+    return log;
+  }
+
+  void Add(et_pal_log_level_t level, std::string_view message) {
+    std::lock_guard lock(mutex_);
+    if (verbose_) {
+      std::fprintf(stderr, "executorch %c: %.*s\n", static_cast<char>(level),
+                   static_cast<int>(message.size()), message.data());
+    }
+    bool error = level == kError || level == kFatal;
+    if (!error || errors_.size() > kMaxBytes) return;
+    if (!errors_.empty()) errors_ += "; ";
+    errors_ += message;
+  }
+  void Clear() {
+    std::lock_guard lock(mutex_);
+    errors_.clear();
+  }
+  std::string Errors() {
+    std::lock_guard lock(mutex_);
+    return errors_;
+  }
+  void set_verbose(bool verbose) { verbose_ = verbose; }
+
+ private:
+  static constexpr size_t kMaxBytes = 4096;
+  std::mutex mutex_;
+  std::string errors_;
+  bool verbose_ = false;
+};
+
+void Emit(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, size_t,
+          const char* message, size_t length) {
+  HostLog::Get().Add(level, {message, length});
+}
+
+std::unexpected<Failure> HostFailure(std::string_view object, et::Error error,
+                                     std::string_view action) {
+  std::string log = HostLog::Get().Errors();
+  auto code = static_cast<ErrorCode>(error);
+  return Fail(ExitCodeOf(code), "{}: {} failed with {} (0x{:02x}){}{}", object, action,
+              et::to_string(error), static_cast<unsigned>(error), log.empty() ? "" : ": ", log);
+}
+
+std::optional<ArrayType> ArrayTypeOf(ScalarType type) {
+  switch (type) {
+    case ScalarType::Half:
+      return ArrayType::kF16;
+    case ScalarType::Float:
+      return ArrayType::kF32;
+    case ScalarType::Double:
+      return ArrayType::kF64;
+    case ScalarType::Char:
+      return ArrayType::kInt8;
+    case ScalarType::Byte:
+      return ArrayType::kUInt8;
+    case ScalarType::Int:
+      return ArrayType::kInt32;
+    case ScalarType::Long:
+      return ArrayType::kInt64;
+    case ScalarType::Bool:
+      return ArrayType::kBool;
+    default:
+      return std::nullopt;
+  }
+}
+
+ScalarType ScalarTypeOf(ArrayType type) {
+  switch (type) {
+    case ArrayType::kF16:
+      return ScalarType::Half;
+    case ArrayType::kF32:
+      return ScalarType::Float;
+    case ArrayType::kF64:
+      return ScalarType::Double;
+    case ArrayType::kInt8:
+      return ScalarType::Char;
+    case ArrayType::kUInt8:
+      return ScalarType::Byte;
+    case ArrayType::kInt32:
+      return ScalarType::Int;
+    case ArrayType::kInt64:
+      return ScalarType::Long;
+    case ArrayType::kBool:
+      return ScalarType::Bool;
+  }
+  return ScalarType::Undefined;
+}
+
+// XNNPACK may read this far beyond a tensor.
+constexpr size_t kInputSlack = 64;
+
+// What a method wants is in its metadata; a mismatch is the caller's, and is said here in words
+// rather than by an error code from inside the method.
+Outcome<void> CheckInputs(std::string_view object, const et::MethodMeta& meta,
+                          std::span<const MethodInput> inputs) {
+  if (inputs.size() != meta.num_inputs()) {
+    return Fail(ExitCode::kUsage, "{}: takes {} inputs, {} were given", object, meta.num_inputs(),
+                inputs.size());
+  }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    auto tag = meta.input_tag(i);
+    if (!tag.ok() || *tag != et::Tag::Tensor) {
+      return Fail(ExitCode::kUnsupported,
+                  "{}: input {} is not a tensor, expected one; export it as a tensor", object, i);
+    }
+    auto tensor = meta.input_tensor_meta(i);
+    if (!tensor.ok()) return HostFailure(object, tensor.error(), "reading its inputs");
+    const Array& array = inputs[i].array;
+    std::vector<size_t> sizes(tensor->sizes().begin(), tensor->sizes().end());
+    std::optional<ArrayType> type = ArrayTypeOf(tensor->scalar_type());
+    if (!type) {
+      return Fail(ExitCode::kUnsupported,
+                  "{}: input {} is a tensor of {}, which .npy has no type for", object, i,
+                  executorch::runtime::toString(tensor->scalar_type()));
+    }
+    if (*type != array.type || sizes.size() != array.shape.size()) {
+      return Fail(ExitCode::kUsage,
+                  "{}: input {} is {}, expected {} {} (or, where the model is "
+                  "dynamic, fewer along its dynamic dimensions)",
+                  object, i, Describe(array), Name(*type), ShapeText(sizes));
+    }
+    for (size_t size : array.shape) {
+      if (size > std::numeric_limits<int32_t>::max()) {
+        return Fail(ExitCode::kUsage, "{}: input {} is {}; a dimension is at most 2^31-1", object,
+                    i, Describe(array));
+      }
+    }
+    if (!inputs[i].dim_order.empty() && !IsDimOrder(inputs[i].dim_order, array.shape.size())) {
+      return Fail(ExitCode::kUsage,
+                  "{}: the dim order of input {} is not a permutation of its {} "
+                  "dimensions",
+                  object, i, array.shape.size());
+    }
+  }
+  return {};
+}
+
+Outcome<Array> ToArray(std::string_view object, size_t index, const et::EValue& value) {
+  if (!value.isTensor()) {
+    return Fail(ExitCode::kUnsupported, "{}: output {} is not a tensor; export it as a tensor",
+                object, index);
+  }
+  const executorch::aten::Tensor& tensor = value.toTensor();
+  std::optional<ArrayType> type = ArrayTypeOf(tensor.scalar_type());
+  if (!type) {
+    return Fail(ExitCode::kUnsupported,
+                "{}: output {} is a tensor of {}, which .npy has no type for", object, index,
+                executorch::runtime::toString(tensor.scalar_type()));
+  }
+  Array array{*type, {tensor.sizes().begin(), tensor.sizes().end()}, {}};
+  std::vector<uint8_t> order(tensor.dim_order().begin(), tensor.dim_order().end());
+  if (!IsDimOrder(order, array.shape.size())) {
+    return Fail(ExitCode::kInvalidFile, "{}: output {} has no valid dim order; export it again",
+                object, index);
+  }
+  std::span data(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes());
+  array.data = ToLogical(data, array.shape, order, ElementBytes(*type));
+  return array;
+}
+
+}  // namespace
+
+void StartHost(bool verbose) {
+  HostLog::Get().set_verbose(verbose);
+  et::register_pal(et::PalImpl::create(&Emit, __FILE__));
+  et::pal_init();
+}
+
+Outcome<void> SetThreads(uint32_t threads) {
+  if (ext::threadpool::ThreadPool* pool = ext::threadpool::get_threadpool();
+      pool == nullptr || !pool->_unsafe_reset_threadpool(threads)) {
+    return Fail(ExitCode::kUnsupported,
+                "ExecuTorch's thread pool cannot be given {} threads; leave "
+                "out --threads",
+                threads);
+  }
+  return {};
+}
+
+::pthreadpool* HostThreadPool() { return ext::threadpool::get_pthreadpool(); }
+
+struct ProgramRunner::Impl {
+  std::string object;  // for messages
+  std::unique_ptr<ext::Module> module;
+};
+
+ProgramRunner::ProgramRunner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ProgramRunner::ProgramRunner(ProgramRunner&& other) noexcept = default;
+ProgramRunner& ProgramRunner::operator=(ProgramRunner&& other) noexcept = default;
+ProgramRunner::~ProgramRunner() = default;
+
+Outcome<ProgramRunner> ProgramRunner::Load(ModelFile& model) {
+  std::string object = model.file.path().string();
+  if (model.external_data.size() != model.data_files.size() || model.external_data.size() > 1) {
+    return Fail(ExitCode::kUsage,
+                "{}: a program takes one data file (.ptd), {} data files were given", object,
+                model.data_files.size());
+  }
+  HostLog::Get().Clear();
+  std::span<const std::byte> bytes = model.ProgramBytes();
+  std::unique_ptr<et::DataLoader> data;
+  if (!model.external_data.empty()) {
+    std::span<const std::byte> ptd = model.data_files[model.external_data[0]].bytes();
+    data = std::make_unique<ext::BufferDataLoader>(ptd.data(), ptd.size());
+  }
+  auto impl = std::make_unique<Impl>();
+  impl->module = std::make_unique<ext::Module>(
+      std::make_unique<ext::BufferDataLoader>(bytes.data(), bytes.size()), nullptr, nullptr,
+      nullptr, std::move(data));
+  et::Error error = impl->module->load(et::Program::Verification::InternalConsistency);
+  if (error != et::Error::Ok) return HostFailure(object, error, "loading the program");
+  impl->object = std::move(object);
+  return ProgramRunner(std::move(impl));
+}
+
+Outcome<void> ProgramRunner::LoadMethod(const std::string& method) {
+  HostLog::Get().Clear();
+  auto names = impl_->module->method_names();
+  if (!names.ok()) return HostFailure(impl_->object, names.error(), "reading its methods");
+  if (!names->contains(method)) {
+    std::string list;
+    for (const std::string& name : *names) list += (list.empty() ? "" : ", ") + name;
+    return Fail(ExitCode::kUsage, "{}: has no method '{}'; it has: {}", impl_->object, method,
+                list);
+  }
+  et::Error error = impl_->module->load_method(method);
+  if (error != et::Error::Ok) {
+    return HostFailure(impl_->object, error, std::format("loading method {}", method));
+  }
+  return {};
+}
+
+Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
+                                               std::span<const MethodInput> inputs) {
+  SWITCHYARD_TRY(LoadMethod(method));
+  std::string object = std::format("{}: method {}", impl_->object, method);
+  auto meta = impl_->module->method_meta(method);
+  if (!meta.ok()) return HostFailure(object, meta.error(), "reading its inputs");
+  SWITCHYARD_TRY(CheckInputs(object, *meta, inputs));
+
+  std::vector<std::vector<std::byte>> storage;
+  std::vector<ext::TensorPtr> tensors;
+  std::vector<et::EValue> values;
+  for (const MethodInput& input : inputs) {
+    const Array& array = input.array;
+    bool c_order = input.dim_order.empty();
+    storage.push_back(
+        c_order ? array.data
+                : ToPhysical(array.data, array.shape, input.dim_order, ElementBytes(array.type)));
+    storage.back().resize(array.data.size() + kInputSlack);
+    tensors.push_back(
+        ext::make_tensor_ptr(std::vector<int32_t>(array.shape.begin(), array.shape.end()),
+                             storage.back().data(), input.dim_order, {}, ScalarTypeOf(array.type)));
+    values.emplace_back(tensors.back());
+  }
+  HostLog::Get().Clear();
+  auto outputs = impl_->module->execute(method, values);
+  if (!outputs.ok()) return HostFailure(object, outputs.error(), "executing it");
+
+  std::vector<Array> arrays;
+  for (size_t i = 0; i < outputs->size(); ++i) {
+    SWITCHYARD_ASSIGN(Array array, ToArray(object, i, (*outputs)[i]));
+    arrays.push_back(std::move(array));
+  }
+  return arrays;
+}
+
+}  // namespace switchyard::tools

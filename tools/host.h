@@ -1,0 +1,56 @@
+// ExecuTorch's runtime, as the tools use it: programs in, arrays out. What is delegated runs on the
+// backend that the executable is linked with.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/host_services.h"
+#include "tools/failure.h"
+#include "tools/model_file.h"
+#include "tools/npy.h"
+
+namespace switchyard::tools {
+
+// How ExecuTorch's messages are treated: printed to stderr when `verbose`, otherwise dropped,
+// except that a failure quotes its errors. Call once, before anything else of this file.
+void StartHost(bool verbose);
+
+// Gives ExecuTorch's thread pool `threads` threads, at least 1.
+Outcome<void> SetThreads(uint32_t threads);
+
+// ExecuTorch's thread pool, for a payload that runs without it; null: the calling thread works
+// alone.
+::pthreadpool* HostThreadPool();
+
+struct MethodInput {
+  Array array;
+  std::vector<uint8_t> dim_order;  // to hand it over in; empty: C order
+};
+
+class ProgramRunner {
+ public:
+  // `model` must have a program, and outlive the runner. Nothing is loaded but the program's
+  // tables. Errors: as ExecuTorch gives them, with what it logged.
+  static Outcome<ProgramRunner> Load(ModelFile& model);
+
+  ProgramRunner(ProgramRunner&& other) noexcept;
+  ProgramRunner& operator=(ProgramRunner&& other) noexcept;
+  ~ProgramRunner();
+
+  // Loads a method with its delegates; `Run` does it where it is not done.
+  Outcome<void> LoadMethod(const std::string& method);
+
+  // The outputs in C order. Errors: Usage when the method is not there or the inputs do not fit it.
+  Outcome<std::vector<Array>> Run(const std::string& method, std::span<const MethodInput> inputs);
+
+ private:
+  struct Impl;
+  explicit ProgramRunner(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace switchyard::tools

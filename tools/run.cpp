@@ -1,0 +1,204 @@
+#include "tools/run.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "runtime/blob_runner.h"
+#include "schema/payload.h"
+#include "tools/host.h"
+
+namespace switchyard::tools {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::optional<ArrayType> ArrayTypeOf(ElementType type) {
+  switch (type) {
+    case ElementType::kF32:
+      return ArrayType::kF32;
+    case ElementType::kF16:
+      return ArrayType::kF16;
+    case ElementType::kInt8:
+      return ArrayType::kInt8;
+    case ElementType::kUInt8:
+      return ArrayType::kUInt8;
+    case ElementType::kInt32:
+      return ArrayType::kInt32;
+    case ElementType::kInt64:
+      return ArrayType::kInt64;
+    case ElementType::kBF16:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// The value of a graph that an argument is, with the .npy type of its elements.
+struct External {
+  const Value* value = nullptr;  // null: no node reads it, and the payload does not describe it
+  ElementType element_type = ElementType::kF32;
+  ArrayType array_type = ArrayType::kF32;
+};
+
+Outcome<std::vector<External>> Externals(std::string_view object, const Graph& graph) {
+  std::vector<External> externals(graph.num_externals);
+  for (const Value& value : graph.values) {
+    if (!value.external_id) continue;
+    std::optional<ElementType> element = ExternalElementType(value.type);
+    std::optional<ArrayType> array = element ? ArrayTypeOf(*element) : std::nullopt;
+    if (!array) {
+      return Fail(ExitCode::kUnsupported, "{}: argument {} is {}, which .npy has no type for",
+                  object, *value.external_id, Describe(value));
+    }
+    externals[*value.external_id] = {&value, *element, *array};
+  }
+  return externals;
+}
+
+Outcome<OwnedTensor> ToTensor(std::string_view object, size_t id, const External& external,
+                              const Array& array) {
+  if (array.type != external.array_type || array.shape.size() != external.value->dims.rank()) {
+    return Fail(ExitCode::kUsage, "{}: input with external id {} is {}, expected {} {} or less",
+                object, id, Describe(array), Name(external.array_type),
+                ToString(external.value->dims));
+  }
+  OwnedTensor tensor(external.element_type, array.shape);
+  std::ranges::copy(array.data, tensor.bytes().begin());
+  return tensor;
+}
+
+std::string DefaultMethod(const Program& program) {
+  return program.methods.size() == 1 ? program.methods[0].name : "forward";
+}
+
+struct Summary {
+  double min = 0, max = 0, mean = 0;
+  size_t not_finite = 0;
+};
+
+Summary Summarize(const Array& array) {
+  Summary summary;
+  size_t finite = 0;
+  for (size_t i = 0; i < array.NumElements(); ++i) {
+    double value = array.At(i);
+    if (!std::isfinite(value)) {
+      ++summary.not_finite;
+      continue;
+    }
+    summary.min = finite == 0 ? value : std::min(summary.min, value);
+    summary.max = finite == 0 ? value : std::max(summary.max, value);
+    summary.mean += value;
+    ++finite;
+  }
+  if (finite > 0) summary.mean /= static_cast<double>(finite);
+  return summary;
+}
+
+}  // namespace
+
+Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
+                                       std::span<const Array> inputs) {
+  std::string object = model.file.path().string();
+  Result<Graph> graph = ReadPayload(model.file.bytes(), model.named_data.get());
+  if (!graph) return FailWith(object, graph.error());
+  SWITCHYARD_ASSIGN(std::vector<External> externals, Externals(object, *graph));
+
+  InitContext context;
+  context.named_data = model.named_data.get();
+  context.services.thread_pool = HostThreadPool();
+  Result<BlobRunner> runner = BlobRunner::Load(backend, model.file.bytes(), context);
+  if (!runner) return FailWith(object, runner.error());
+
+  size_t wanted = static_cast<size_t>(std::ranges::count_if(
+      externals, [](const External& e) { return e.value && e.value->is_external_input; }));
+  if (inputs.size() != wanted) {
+    return Fail(ExitCode::kUsage, "{}: takes {} inputs, {} were given; `inspect` lists them",
+                object, wanted, inputs.size());
+  }
+  std::vector<OwnedTensor> tensors;
+  for (size_t id = 0; id < externals.size(); ++id) {
+    const External& external = externals[id];
+    if (external.value == nullptr) {
+      tensors.emplace_back();
+    } else if (external.value->is_external_input) {
+      SWITCHYARD_ASSIGN(OwnedTensor tensor, ToTensor(object, id, external, inputs.front()));
+      tensors.push_back(std::move(tensor));
+      inputs = inputs.subspan(1);
+    } else {
+      // Empty: the backend gives it its size, so that nothing is allocated on the file's word
+      // alone.
+      tensors.emplace_back(external.element_type,
+                           std::vector<size_t>(external.value->dims.rank(), 0));
+    }
+  }
+  if (Status status = runner->Run(tensors); !status) return FailWith(object, status.error());
+
+  std::vector<Array> outputs;
+  for (size_t id = 0; id < externals.size(); ++id) {
+    if (externals[id].value == nullptr || !externals[id].value->is_external_output) continue;
+    std::span<const std::byte> data = std::as_const(tensors[id]).bytes();
+    outputs.push_back({externals[id].array_type,
+                       {tensors[id].sizes().begin(), tensors[id].sizes().end()},
+                       {data.begin(), data.end()}});
+  }
+  return outputs;
+}
+
+Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::ostream& out) {
+  if (options.threads) SWITCHYARD_TRY(SetThreads(*options.threads));
+  SWITCHYARD_ASSIGN(ModelFile model, OpenModelFile(options.file, options.data));
+  std::vector<Array> inputs;
+  for (const std::filesystem::path& path : options.inputs) {
+    SWITCHYARD_ASSIGN(Array array, ReadNpy(path));
+    inputs.push_back(std::move(array));
+  }
+  std::vector<Array> outputs;
+  if (model.program) {
+    SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(model));
+    std::vector<MethodInput> method_inputs;
+    for (Array& array : inputs) method_inputs.push_back({std::move(array), {}});
+    SWITCHYARD_ASSIGN(
+        outputs, runner.Run(options.method.value_or(DefaultMethod(*model.program)), method_inputs));
+  } else if (options.method) {
+    return Fail(ExitCode::kUsage, "{}: is a bare payload, which has no methods; leave out --method",
+                options.file.string());
+  } else if (payload_backend == nullptr) {
+    return Fail(ExitCode::kUnsupported,
+                "{}: is a bare payload; this program runs whole programs (.pte, .bpte) only, "
+                "`switchyard run` runs payloads",
+                options.file.string());
+  } else {
+    SWITCHYARD_ASSIGN(outputs, RunPayload(model, *payload_backend, inputs));
+  }
+
+  if (options.output_dir) SWITCHYARD_TRY(MakeFolder(*options.output_dir));
+  ordered_json json = {{"outputs", ordered_json::array()}};
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    Summary summary = Summarize(outputs[i]);
+    ordered_json item = {{"type", Name(outputs[i].type)},
+                         {"shape", outputs[i].shape},
+                         {"min", summary.min},
+                         {"max", summary.max},
+                         {"mean", summary.mean},
+                         {"not_finite", summary.not_finite}};
+    std::string line = std::format("output {}: {}  min {:.6g}  max {:.6g}  mean {:.6g}", i,
+                                   Describe(outputs[i]), summary.min, summary.max, summary.mean);
+    if (summary.not_finite > 0) line += std::format("  {} not finite", summary.not_finite);
+    if (options.output_dir) {
+      std::filesystem::path path = *options.output_dir / std::format("output_{}.npy", i);
+      SWITCHYARD_TRY(WriteNpy(path, outputs[i]));
+      item["file"] = path.string();
+      line += "  " + path.string();
+    }
+    json["outputs"].push_back(std::move(item));
+    if (!options.json) out << line << '\n';
+  }
+  if (options.json) {
+    out << json.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+  }
+  return ExitCode::kOk;
+}
+
+}  // namespace switchyard::tools
