@@ -1,0 +1,297 @@
+// The backend as a host sees it: payloads in, tensors through it, errors out.
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "backend/switchyard_backend.h"
+#include "runtime/blob_runner.h"
+#include "schema/payload.h"
+#include "schema/writer.h"
+#include "test/support/graph_builder.h"
+#include "test/support/test_data.h"
+
+namespace switchyard {
+namespace {
+
+// y = PReLU(x * c + x), slope and c constant: constants that packing does not consume.
+std::vector<std::byte> ElementwisePayload(const std::vector<float>& factor,
+                                          const std::vector<float>& slope, size_t rows) {
+  const Dims dims{rows, factor.size()}, row{factor.size()};
+  test::GraphBuilder b;
+  const ValueIndex x = b.Input(DataType::kF32, dims);
+  const ValueIndex y = b.Output(DataType::kF32, dims);
+  const ValueIndex product = b.Internal(DataType::kF32, dims);
+  const ValueIndex sum = b.Internal(DataType::kF32, dims);
+  b.Add(NodeKind::kMultiply, {x, b.Constant(DataType::kF32, row, factor)}, {product});
+  b.Add(NodeKind::kAdd, {product, x}, {sum});
+  b.Add(NodeKind::kPReLU, {sum, b.Constant(DataType::kF32, row, slope)}, {y});
+  auto payload = WritePayload(b.Build());
+  EXPECT_TRUE(payload) << payload.error().ToString();
+  return payload ? payload->bytes : std::vector<std::byte>();
+}
+
+std::vector<float> Filled(size_t count, float start, float step) {
+  std::vector<float> data(count);
+  for (size_t i = 0; i < count; ++i) data[i] = start + step * static_cast<float>(i);
+  return data;
+}
+
+float Expected(float x, float factor, float slope) {
+  const float sum = x * factor + x;
+  return sum < 0 ? sum * slope : sum;
+}
+
+// Bytes that can be taken away: any access after Unmap is a crash. They end at the page's end, at an
+// address that is `misalignment` bytes off.
+class MappedBytes {
+ public:
+  MappedBytes(std::span<const std::byte> bytes, size_t misalignment)
+      : size_((bytes.size() + misalignment + 4095) / 4096 * 4096) {
+    base_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    std::memcpy(static_cast<std::byte*>(base_) + misalignment, bytes.data(), bytes.size());
+    bytes_ = {static_cast<std::byte*>(base_) + misalignment, bytes.size()};
+  }
+  ~MappedBytes() { Unmap(); }
+  MappedBytes(const MappedBytes&) = delete;
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  void Unmap() {
+    if (base_ != nullptr) munmap(std::exchange(base_, nullptr), size_);
+  }
+
+ private:
+  size_t size_;
+  void* base_;
+  std::span<const std::byte> bytes_;
+};
+
+class MappedNamedData : public NamedDataMap {
+ public:
+  explicit MappedNamedData(const NamedDataMap& source, size_t misalignment)
+      : source_(source), misalignment_(misalignment) {}
+  Result<DataBuffer> Get(std::string_view key) const override {
+    SWITCHYARD_ASSIGN(const DataBuffer original, source_.Get(key));
+    auto mapped = std::make_shared<MappedBytes>(original.bytes(), misalignment_);
+    const auto bytes = mapped->bytes();
+    return DataBuffer(bytes, std::move(mapped));  // unmapped when the backend lets go of it
+  }
+
+ private:
+  const NamedDataMap& source_;
+  size_t misalignment_;
+};
+
+TEST(Delegate, RunsAfterPayloadIsUnmapped) {
+  const std::vector<float> factor = Filled(37, -3, 0.25f), slope = Filled(37, 0.5f, -0.03f);
+  for (size_t misalignment : {0, 1, 2, 4, 8}) {
+    SCOPED_TRACE(misalignment);
+    MappedBytes payload(ElementwisePayload(factor, slope, 5), misalignment);
+    auto runner = BlobRunner::Load(SwitchyardBackend(), payload.bytes());
+    ASSERT_TRUE(runner) << runner.error().ToString();
+    payload.Unmap();
+
+    const size_t sizes[] = {5, 37};
+    OwnedTensor tensors[] = {OwnedTensor(ElementType::kF32, sizes),
+                             OwnedTensor(ElementType::kF32, sizes)};
+    for (size_t i = 0; i < 5 * 37; ++i) tensors[0].data<float>()[i] = static_cast<float>(i) - 90;
+    const Status status = runner->Run(tensors);
+    ASSERT_TRUE(status) << status.error().ToString();
+    for (size_t i = 0; i < 5 * 37; ++i) {
+      EXPECT_EQ(tensors[1].data<float>()[i],
+                Expected(static_cast<float>(i) - 90, factor[i % 37], slope[i % 37]));
+    }
+  }
+}
+
+TEST(Delegate, RunsAfterNamedDataIsUnmapped) {
+  // Real models whose named constants packing does not consume (slope, operands) or does.
+  for (const char* name : {"op.prelu.fp32", "fc.fp32", "fc.qd8", "conv.qs8.3x3"}) {
+    for (size_t misalignment : {0, 4, 1}) {
+      SCOPED_TRACE(std::format("{} misaligned by {}", name, misalignment));
+      test::Model model = test::LoadTestModel(name);
+      for (const test::ModelPayload& payload : model.payloads) {
+        auto graph = ReadPayload(payload.bytes, model.named_data.get());
+        ASSERT_TRUE(graph);
+        const auto run = [&](const NamedDataMap& data) {
+          InitContext context;
+          context.named_data = &data;
+          auto runner = BlobRunner::Load(SwitchyardBackend(), payload.bytes, context);
+          EXPECT_TRUE(runner) << runner.error().ToString();
+          std::vector<OwnedTensor> tensors(graph->num_externals);
+          for (const Value& value : graph->values) {
+            if (!value.external_id) continue;
+            OwnedTensor tensor(*ExternalElementType(value.type), value.dims.span());
+            for (size_t i = 0; i < tensor.bytes().size() / 4; ++i) {
+              tensor.data<float>()[i] = static_cast<float>(i % 13) - 6;
+            }
+            tensors[*value.external_id] = std::move(tensor);
+          }
+          const Status status = runner->Run(tensors);
+          EXPECT_TRUE(status) << status.error().ToString();
+          const auto bytes = tensors.back().bytes();
+          return std::vector<std::byte>(bytes.begin(), bytes.end());
+        };
+        EXPECT_EQ(run(*model.named_data), run(MappedNamedData(*model.named_data, misalignment)));
+      }
+    }
+  }
+}
+
+class ElementwiseDelegate : public testing::Test {
+ protected:
+  Result<BlobRunner> Load(const InitContext& context = {}) {
+    return BlobRunner::Load(SwitchyardBackend(), ElementwisePayload(factor_, slope_, 64), context);
+  }
+  static OwnedTensor Input(size_t rows, float start = -7) {
+    const size_t sizes[] = {rows, 8};
+    OwnedTensor tensor(ElementType::kF32, sizes);
+    for (size_t i = 0; i < rows * 8; ++i) tensor.data<float>()[i] = start + static_cast<float>(i);
+    return tensor;
+  }
+  void ExpectAnswer(const OwnedTensor& input, const OwnedTensor& output) {
+    ASSERT_TRUE(std::ranges::equal(input.sizes(), output.sizes()));
+    for (size_t i = 0; i < input.bytes().size() / sizeof(float); ++i) {
+      ASSERT_EQ(output.data<float>()[i],
+                Expected(input.data<float>()[i], factor_[i % 8], slope_[i % 8]))
+          << i;
+    }
+  }
+
+  const std::vector<float> factor_ = Filled(8, -2, 0.5f), slope_ = Filled(8, 0.125f, 0.125f);
+};
+
+TEST_F(ElementwiseDelegate, FollowsShapesUpAndDown) {
+  auto runner = Load();
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  for (size_t rows : {3, 64, 1, 64, 2, 3}) {
+    OwnedTensor tensors[] = {Input(rows), Input(1)};
+    const Status status = runner->Run(tensors);
+    ASSERT_TRUE(status) << status.error().ToString();
+    ExpectAnswer(tensors[0], tensors[1]);
+  }
+}
+
+TEST_F(ElementwiseDelegate, RefusesWhatDoesNotFit) {
+  auto runner = Load();
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  OwnedTensor input = Input(4), output = Input(4);
+  const auto run = [&](auto change) {
+    std::vector<TensorView> views = {input.View(), output.View()};
+    change(views);
+    return runner->Run(std::span(views));
+  };
+  const auto code = [&](auto change) {
+    const Status status = run(change);
+    EXPECT_FALSE(status);
+    return status ? ErrorCode::kInternal : status.error().code;
+  };
+  using Views = std::vector<TensorView>&;
+  EXPECT_EQ(code([](Views v) { v.pop_back(); }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) { v[0].element_type = ElementType::kInt32; }),
+            ErrorCode::kInvalidType);
+  EXPECT_EQ(code([](Views v) { v[1].element_type = ElementType::kInt64; }),
+            ErrorCode::kInvalidType);
+  EXPECT_EQ(code([](Views v) { v[0].data = nullptr; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) { v[1].data = nullptr; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) { v[0].capacity_bytes -= 1; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) { v[0].sizes[1] = 9; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) { v[0].rank = 1; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) { v[0].rank = 7; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) { v[0].sizes[0] = size_t{1} << 62; }), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(code([](Views v) {
+              v[1].sizes[0] = 3;
+              v[1].resize = nullptr;
+            }),
+            ErrorCode::kNotSupported);
+  // The host's own refusal comes back unchanged.
+  EXPECT_EQ(code([](Views v) {
+              v[1].sizes[0] = 3;
+              v[1].resize = [](TensorView&, std::span<const size_t>) -> Status {
+                return Fail(ErrorCode::kOutOfResources, "no");
+              };
+            }),
+            ErrorCode::kOutOfResources);
+  // And none of it has harmed the delegate.
+  EXPECT_TRUE(run([](Views) {}));
+  ExpectAnswer(input, output);
+}
+
+TEST_F(ElementwiseDelegate, MemoryLimitNamesTheOption) {
+  InitContext context;
+  context.load_options["max_workspace_bytes"] = int64_t{1000};
+  const auto runner = Load(context);
+  ASSERT_FALSE(runner);
+  EXPECT_EQ(runner.error().code, ErrorCode::kMemoryAllocationFailed);
+  EXPECT_NE(runner.error().message.find("max_workspace_bytes"), std::string::npos);
+}
+
+TEST_F(ElementwiseDelegate, OneDelegateFromManyThreads) {
+  auto runner = Load();
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (size_t i = 0; i < 20; ++i) {
+        OwnedTensor tensors[] = {Input(1 + (t * 7 + i) % 64, static_cast<float>(t)), Input(1)};
+        ASSERT_TRUE(runner->Run(tensors));
+        ExpectAnswer(tensors[0], tensors[1]);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+class WorkspaceSharingMode : public ElementwiseDelegate,
+                             public testing::WithParamInterface<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(, WorkspaceSharingMode, testing::Values(0, 1, 2));
+
+TEST_P(WorkspaceSharingMode, ManyDelegatesFromManyThreads) {
+  InitContext context;
+  context.load_options["workspace_sharing_mode"] = GetParam();
+  std::vector<std::thread> threads;
+  for (size_t t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      InitContext mine = context;
+      mine.model = t < 2 ? this : static_cast<void*>(&context);
+      for (size_t i = 0; i < 3; ++i) {
+        auto runner = Load(mine);
+        ASSERT_TRUE(runner) << runner.error().ToString();
+        for (size_t j = 0; j < 5; ++j) {
+          OwnedTensor tensors[] = {Input(1 + (t * 11 + j * 17) % 64), Input(1)};
+          ASSERT_TRUE(runner->Run(tensors));
+          ExpectAnswer(tensors[0], tensors[1]);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(BackendOptions, GlobalAndUnknown) {
+  Backend& backend = SwitchyardBackend();
+  EXPECT_EQ(*backend.GetOption("workspace_sharing_mode"), OptionValue(int64_t{0}));
+  EXPECT_TRUE(backend.SetOption("no_such_option", true));
+  EXPECT_FALSE(backend.GetOption("no_such_option"));
+  EXPECT_EQ(backend.SetOption("workspace_sharing_mode", int64_t{3}).error().code,
+            ErrorCode::kInvalidArgument);
+  EXPECT_EQ(backend.SetOption("workspace_sharing_mode", true).error().code,
+            ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(backend.SetOption("workspace_sharing_mode", int64_t{2}));
+  EXPECT_EQ(*backend.GetOption("workspace_sharing_mode"), OptionValue(int64_t{2}));
+  ASSERT_TRUE(backend.SetOption("workspace_sharing_mode", int64_t{0}));
+}
+
+TEST(BackendErrors, NullHandleAndBadPayload) {
+  EXPECT_EQ(SwitchyardBackend().Execute({}, nullptr, {}).error().code,
+            ErrorCode::kDelegateInvalidHandle);
+  const auto runner = BlobRunner::Load(SwitchyardBackend(), {});
+  ASSERT_FALSE(runner);
+  EXPECT_FALSE(runner.error().message.empty());
+}
+
+}  // namespace
+}  // namespace switchyard

@@ -1,0 +1,236 @@
+#include "test/unit/backend/hostile_run.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "backend/plan/shapes.h"
+#include "backend/switchyard_backend.h"
+#include "backend/xnnpack/stock_step.h"
+#include "runtime/base/float16.h"
+#include "runtime/blob_runner.h"
+#include "schema/payload.h"
+#include "test/support/guarded_buffer.h"
+
+namespace switchyard::test {
+namespace {
+
+constexpr int64_t kMaxWorkspaceBytes = int64_t{64} << 20;
+constexpr size_t kMaxArgumentBytes = size_t{4} << 20;  // of one argument
+constexpr unsigned kMaxSeconds = 120;                  // for one payload, sanitized and emulated
+
+float AnyFloat(uint64_t random) {
+  constexpr float kSpecial[] = {0.0f,
+                                -0.0f,
+                                std::numeric_limits<float>::infinity(),
+                                -std::numeric_limits<float>::infinity(),
+                                std::numeric_limits<float>::quiet_NaN(),
+                                std::numeric_limits<float>::max(),
+                                std::numeric_limits<float>::denorm_min()};
+  if (random % 64 == 0) return kSpecial[random / 64 % std::size(kSpecial)];
+  return static_cast<float>(static_cast<int32_t>(random >> 32)) * 0x1p-29f;
+}
+
+void Fill(std::span<std::byte> bytes, ElementType type, uint64_t seed) {
+  uint64_t state = seed;
+  const size_t element = ElementBytes(type);
+  for (size_t at = 0; at + element <= bytes.size(); at += element) {
+    state = state * 6364136223846793005 + 1442695040888963407;
+    const uint64_t random = state ^ state >> 29;
+    const float number = AnyFloat(random);
+    uint64_t bits = random;
+    if (type == ElementType::kF32) bits = std::bit_cast<uint32_t>(number);
+    if (type == ElementType::kF16) bits = F16FromF32(number);
+    if (type == ElementType::kBF16) bits = BF16FromF32(number);
+    std::memcpy(bytes.data() + at, &bits, element);
+  }
+}
+
+// A tensor that ends where its memory does; of an input, after what XNNPACK may read beyond it.
+class GuardedTensor {
+ public:
+  GuardedTensor() = default;
+  // Nothing when it is more than the test hands over.
+  static std::optional<GuardedTensor> Create(ElementType type, const Dims& dims, size_t slack) {
+    const std::optional<size_t> elements = dims.NumElements();
+    if (!elements || *elements > kMaxArgumentBytes / ElementBytes(type)) return std::nullopt;
+    GuardedTensor tensor;
+    tensor.num_bytes_ = *elements * ElementBytes(type);
+    tensor.buffer_ = GuardedBuffer(tensor.num_bytes_ + slack);
+    tensor.view_.element_type = type;
+    tensor.view_.rank = dims.rank();
+    for (size_t i = 0; i < dims.rank(); ++i) {
+      tensor.view_.sizes[i] = dims[i];
+      tensor.view_.dim_order[i] = static_cast<uint8_t>(i);
+    }
+    return tensor;
+  }
+
+  std::span<std::byte> bytes() { return {buffer_.data(), num_bytes_}; }
+  bool FrontIsIntact() const { return buffer_.FrontIsIntact(); }
+
+  // Valid until this tensor is moved.
+  TensorView View() {
+    TensorView view = view_;
+    view.data = buffer_.data();
+    view.capacity_bytes = num_bytes_;
+    view.host_tensor = this;
+    view.resize = Resize;
+    return view;
+  }
+
+ private:
+  static Status Resize(TensorView& view, std::span<const size_t> sizes) {
+    auto* tensor = static_cast<GuardedTensor*>(view.host_tensor);
+    std::optional<GuardedTensor> resized = Create(view.element_type, Dims(sizes), 0);
+    if (!resized) return Fail(ErrorCode::kOutOfResources, "more than the test hands over");
+    *tensor = *std::move(resized);
+    view = tensor->View();
+    return {};
+  }
+
+  TensorView view_;
+  GuardedBuffer buffer_{0};
+  size_t num_bytes_ = 0;
+};
+
+// One execute with these shapes of the inputs. Nothing when there is no memory for its arguments.
+std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<const Dims> inputs,
+                              uint64_t seed) {
+  const auto shapes = InferShapes(graph, inputs);
+  std::vector<GuardedTensor> tensors(graph.num_externals);
+  for (const Value& value : graph.values) {
+    if (!value.external_id) continue;
+    const uint32_t id = *value.external_id;
+    const ElementType type = *ExternalElementType(value.type);
+    // Outputs begin with what the payload claims, as far as that is possible.
+    auto tensor =
+        GuardedTensor::Create(type, value.is_external_input ? inputs[id] : value.dims,
+                              value.is_external_input ? OverReadBytes() : 0);
+    if (!tensor && value.is_external_output) {
+      tensor = GuardedTensor::Create(type, Dims(std::vector<size_t>(value.dims.rank(), 1)), 0);
+    }
+    if (!tensor) return std::nullopt;
+    if (value.is_external_input) Fill(tensor->bytes(), type, seed + id);
+    tensors[id] = *std::move(tensor);
+  }
+  std::vector<TensorView> views;
+  for (GuardedTensor& tensor : tensors) views.push_back(tensor.View());
+
+  const Status status = runner.Run(std::span(views));
+  if (!status) {
+    EXPECT_FALSE(status.error().message.empty());
+    return status;
+  }
+  EXPECT_TRUE(shapes) << "ran with shapes that do not fit: " << shapes.error().ToString();
+  for (ValueIndex i = 0; shapes && i < graph.values.size(); ++i) {
+    const Value& value = graph.values[i];
+    if (!value.external_id) continue;
+    const uint32_t id = *value.external_id;
+    EXPECT_TRUE(tensors[id].FrontIsIntact()) << Describe(value) << ": written before its start";
+    EXPECT_TRUE(
+        std::ranges::equal(std::span(views[id].sizes).first(views[id].rank), (*shapes)[i].span()))
+        << Describe(value) << ": has other sizes than " << ToString((*shapes)[i]);
+  }
+  return status;
+}
+
+std::vector<Dims> InputBounds(const Graph& graph) {
+  std::vector<Dims> bounds(graph.num_externals);
+  for (const Value& value : graph.values) {
+    if (value.is_external_input) bounds[*value.external_id] = value.dims;
+  }
+  return bounds;
+}
+
+}  // namespace
+
+std::string_view Name(HostileOutcome outcome) {
+  constexpr std::string_view kNames[kNumHostileOutcomes] = {
+      "refused at the door", "refused at load", "too large", "refused at execute", "ran"};
+  return kNames[static_cast<size_t>(outcome)];
+}
+
+HostileOutcome RunHostile(std::span<const std::byte> payload, const NamedDataMap* named_data,
+                          uint64_t seed) {
+  const auto graph = ReadPayload(payload, named_data);
+  if (!graph) {
+    EXPECT_FALSE(graph.error().message.empty());
+    return HostileOutcome::kRefusedAtDoor;
+  }
+  InitContext context;
+  context.named_data = named_data;
+  context.load_options["max_workspace_bytes"] = kMaxWorkspaceBytes;
+  auto runner = BlobRunner::Load(SwitchyardBackend(), payload, context);
+  if (!runner) {
+    EXPECT_FALSE(runner.error().message.empty());
+    return HostileOutcome::kRefusedAtLoad;
+  }
+  const std::vector<Dims> bounds = InputBounds(*graph);
+  std::vector<Dims> smaller = bounds, beyond = bounds;
+  for (Dims& dims : smaller) {
+    if (dims.rank() > 0 && dims[0] > 1) dims[0] = dims[0] > 64 ? 1 : dims[0] - 1;
+  }
+  const std::optional<Status> at_bounds = Execute(*runner, *graph, bounds, seed);
+  const std::optional<Status> below = Execute(*runner, *graph, smaller, seed);
+  for (Dims& dims : beyond) {
+    if (dims.rank() > 0) ++dims[dims.rank() - 1];
+  }
+  if (beyond != bounds) {
+    const std::optional<Status> above = Execute(*runner, *graph, beyond, seed);
+    EXPECT_FALSE(above && *above) << "ran beyond its bounds";
+  }
+  if (!at_bounds && !below) return HostileOutcome::kTooLarge;
+  if ((at_bounds && !*at_bounds) || (below && !*below)) return HostileOutcome::kRefusedAtExecute;
+  return HostileOutcome::kRan;
+}
+
+// --- What to print at a crash -------------------------------------------------------------------
+
+namespace {
+
+constexpr std::array kSignals = {SIGABRT, SIGALRM, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
+std::array<struct sigaction, kSignals.size()> previous_actions;
+// Only what a signal handler may touch.
+char running[1024];
+size_t running_size = 0;
+
+// The previous action does the rest: it gets the signal again when this returns.
+void PrintRunning(int signal) {
+  constexpr std::string_view kPrefix = "\nwhile running: ";
+  for (const std::string_view part :
+       {kPrefix, std::string_view(running, running_size), std::string_view("\n")}) {
+    if (write(STDERR_FILENO, part.data(), part.size()) < 0) break;
+  }
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous_actions[i], nullptr);
+  if (signal == SIGALRM) raise(SIGALRM);
+}
+
+}  // namespace
+
+CrashReporter::CrashReporter() {
+  struct sigaction action {};
+  action.sa_handler = PrintRunning;
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &previous_actions[i]);
+}
+
+CrashReporter::~CrashReporter() {
+  alarm(0);
+  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous_actions[i], nullptr);
+}
+
+void CrashReporter::Running(std::string_view what) {
+  running_size = std::min(what.size(), sizeof running);
+  std::memcpy(running, what.data(), running_size);
+  alarm(kMaxSeconds);
+}
+
+}  // namespace switchyard::test

@@ -1,0 +1,105 @@
+#include <string>
+#include <vector>
+
+#include "backend/plan/shapes.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "test/support/graph_builder.h"
+
+namespace switchyard {
+namespace {
+
+using test::GraphBuilder;
+using testing::AllOf;
+using testing::HasSubstr;
+using enum DataType;
+
+// Its message when `bytes` are too few, and that one more is enough.
+std::string ExpectNeeds(const Graph& graph, uint64_t bytes) {
+  const Result<std::vector<Dims>> shapes = InferShapesAtBounds(graph);
+  if (!shapes) return shapes.error().message;
+  EXPECT_TRUE(CheckFootprint(graph, *shapes, bytes));
+  const Status status = CheckFootprint(graph, *shapes, bytes - 1);
+  if (status) return "accepted";
+  EXPECT_EQ(status.error().code, ErrorCode::kMemoryAllocationFailed);
+  return status.error().message;
+}
+
+TEST(CheckFootprint, CountsInternalValuesOnly) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF32, {10});
+  const ValueIndex y = b.Internal(kF32, {1}), z = b.Internal(kF32, {1});
+  b.Add(NodeKind::kAbs, {x}, {y});
+  b.Add(NodeKind::kAdd, {y, b.Constant(kF32, {1}, std::vector<float>(1))}, {z});
+  b.Add(NodeKind::kAbs, {z}, {b.Output(kF32, {10})});
+  const Graph graph = b.Build();
+  EXPECT_THAT(ExpectNeeds(graph, 80), AllOf(HasSubstr("needs 80 bytes, expected at most 79"),
+                                            HasSubstr("max_workspace_bytes")));
+  // A value alone is named, with the dims that it would have.
+  const Status one = CheckFootprint(graph, *InferShapesAtBounds(graph), 39);
+  ASSERT_FALSE(one);
+  EXPECT_THAT(one.error().message, HasSubstr("with dimensions [10] needs 40 bytes"));
+}
+
+TEST(CheckFootprint, AShapeThatGrowsIsRefusedBeforeItIsThere) {
+  GraphBuilder b;
+  ValueIndex x = b.Input(kF32, {1, 1, 1, 1});
+  PadAttributes pad;
+  pad.pre_paddings = {1u << 20, 1u << 20, 0, 0};
+  pad.post_paddings = {0, 0, 0, 0};
+  const ValueIndex y = b.Internal(kF32, {1, 1, 1, 1});
+  b.Add(NodeKind::kStaticConstantPad, {x}, {y}, pad);
+  b.Add(NodeKind::kAbs, {y}, {b.Output(kF32, {1, 1, 1, 1})});
+  const Graph graph = b.Build();
+  const Result<std::vector<Dims>> shapes = InferShapesAtBounds(graph);
+  ASSERT_TRUE(shapes) << shapes.error().ToString();
+  const Status status = CheckFootprint(graph, *shapes, uint64_t{4} << 30);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("value 1"));
+}
+
+// The outputs of a pooling are few; the pointers to its windows are not.
+TEST(CheckFootprint, CountsThePointersToWindows) {
+  GraphBuilder b;
+  PoolingAttributes a;
+  a.pooling_height = a.pooling_width = 3000;
+  b.Add(NodeKind::kMaxPooling2d, {b.Input(kF32, {1, 6000, 6000, 1})},
+        {b.Output(kF32, {1, 3001, 3001, 1})}, a);
+  EXPECT_THAT(ExpectNeeds(b.Build(), uint64_t{3001} * 3001 * 3000 * 3000 * 8),
+              HasSubstr("node 0 MaxPooling2d: its scratch memory needs"));
+}
+
+TEST(CheckFootprint, CountsAConvolutionsPointers) {
+  GraphBuilder b;
+  ConvolutionAttributes a;
+  a.kernel_height = a.kernel_width = 2;
+  b.Add(NodeKind::kConv2d,
+        {b.Input(kF32, {1, 5, 4, 1}), b.Constant(kF32, {1, 2, 2, 1}, std::vector<float>(4))},
+        {b.Output(kF32, {1, 4, 3, 1})}, a);
+  EXPECT_THAT(ExpectNeeds(b.Build(), 4 * 3 * 4 * 8), HasSubstr("scratch memory needs 384 bytes"));
+}
+
+TEST(CheckFootprint, CountsAPackedOperand) {
+  GraphBuilder b;
+  b.Add(NodeKind::kBatchMatrixMultiply, {b.Input(kF32, {5, 2, 7}), b.Input(kF32, {5, 7, 1})},
+        {b.Output(kF32, {5, 2, 1})});
+  EXPECT_THAT(ExpectNeeds(b.Build(), 5 * 64 * (7 + 8) * 4), HasSubstr("BatchMatrixMultiply"));
+}
+
+TEST(CheckFootprint, NumbersThatDoNotFitAreTooLarge) {
+  GraphBuilder b;
+  PoolingAttributes a;
+  a.pooling_height = a.pooling_width = 0x80000000;
+  a.padding_top = a.padding_left = 0x7FFFFFFF;
+  b.Add(NodeKind::kMaxPooling2d, {b.Input(kF32, {1, 1000, 1000, 1})},
+        {b.Output(kF32, {1, 1000, 1000, 1})}, a);
+  const Graph graph = b.Build();
+  const Result<std::vector<Dims>> shapes = InferShapesAtBounds(graph);
+  ASSERT_TRUE(shapes) << shapes.error().ToString();
+  const Status status = CheckFootprint(graph, *shapes, UINT64_MAX - 1);
+  ASSERT_FALSE(status);
+  EXPECT_THAT(status.error().message, HasSubstr("more than 2^64"));
+}
+
+}  // namespace
+}  // namespace switchyard

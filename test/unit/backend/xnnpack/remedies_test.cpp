@@ -1,0 +1,360 @@
+// Every row of the remedies table: stock without it is wrong, or refuses, on the CPU that the row
+// is about; with it the result is right, there and wherever else the row is applied.
+#include "backend/xnnpack/remedies.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "test/support/graph_builder.h"
+#include "test/unit/backend/xnnpack/reference.h"
+#include "test/unit/backend/xnnpack/stock_runner.h"
+
+namespace switchyard::test {
+namespace {
+
+using enum DataType;
+
+const Remedy& RowOf(std::string_view id) {
+  for (const Remedy& row : RemedyTable()) {
+    if (row.id == id) return row;
+  }
+  ADD_FAILURE() << "no remedy " << id;
+  return RemedyTable()[0];
+}
+
+// A CPU on which the row applies: this one, with the features that the row looks at.
+RunnerOptions OnCpuOf(std::string_view id) {
+  RunnerOptions options;
+  CpuFeatures& cpu = options.cpu;
+  if (id == "f16.avx512fp16.n64") cpu.Add(CpuFeature::kAvx512Fp16);
+  if (id == "qb4w.avx512vnni") cpu.Add(CpuFeature::kAvx512Vnni);
+  if (id == "f16.neon.deep") cpu.Add(CpuFeature::kNeonFp16);
+  if (id == "f16.no_arithmetic") {
+    cpu.Remove(CpuFeature::kNeonFp16);
+    cpu.Remove(CpuFeature::kAvx2);
+  }
+  if (id.starts_with("f32.sme2")) {
+    cpu.Add(CpuFeature::kSme2);
+    cpu.streaming_vector_bits = std::max<uint32_t>(cpu.streaming_vector_bits, 1024);
+  }
+  EXPECT_TRUE(RowOf(id).cpu(cpu)) << id;
+  return options;
+}
+
+void ExpectRowApplies(std::string_view id, const Graph& graph, NodeIndex node) {
+  EXPECT_TRUE(RowOf(id).node(graph, graph.nodes[node])) << id;
+}
+
+Tensor FloatTensor(DataType type, const Dims& dims, const std::vector<float>& values) {
+  if (type == kF32) return Tensor::Of(dims, values);
+  return Tensor::Of(dims, type == kF16 ? ToF16(values) : ToBF16(values));
+}
+std::vector<float> Floats(DataType type, const Tensor& tensor) {
+  if (type == kF32) return tensor.As<float>();
+  return type == kF16 ? FromF16(tensor.As<uint16_t>()) : FromBF16(tensor.As<uint16_t>());
+}
+ValueIndex FloatConstant(GraphBuilder& b, DataType type, const Dims& dims,
+                         const std::vector<float>& values) {
+  if (type == kF32) return b.Constant(type, dims, values);
+  return b.Constant(type, dims, type == kF16 ? ToF16(values) : ToBF16(values));
+}
+
+struct Case {
+  Graph graph;
+  std::vector<Tensor> inputs;
+  std::vector<float> expected;
+  DataType type;
+  float tolerance;
+  NodeIndex node = 0;  // that the row is about
+};
+
+float WorstError(const Case& c, const std::vector<Tensor>& tensors) {
+  const std::vector<float> found = Floats(c.type, tensors.back());
+  float worst = 0;
+  for (size_t i = 0; i < c.expected.size(); ++i) {
+    const float error = std::abs(found[i] - c.expected[i]);
+    if (!(error <= worst)) worst = error;
+  }
+  return worst;
+}
+
+// With the row: right. Without it, if this CPU is the one: `refused`, or wrong.
+void ExpectRemedied(std::string_view id, const Case& c, bool refused) {
+  ExpectRowApplies(id, c.graph, c.node);
+  const auto with = RunStock(c.graph, c.inputs, OnCpuOf(id));
+  ASSERT_TRUE(with) << with.error().message;
+  EXPECT_LE(WorstError(c, *with), c.tolerance) << id << " with its remedy";
+  if (!RowOf(id).cpu(HostCpuFeatures())) return;
+  const auto without = RunStock(c.graph, c.inputs, {.use_remedies = false});
+  if (refused) {
+    EXPECT_FALSE(without) << id << " is not needed any more";
+  } else {
+    ASSERT_TRUE(without) << without.error().message;
+    EXPECT_GT(WorstError(c, *without), c.tolerance) << id << " is not needed any more";
+  }
+}
+
+Case FullyConnectedCase(DataType type, DataType filter, DataType bias, size_t m, size_t n, size_t k,
+                        float tolerance) {
+  const auto x = RandomValues(m * k, 1), w = RandomValues(n * k, 2), c = RandomValues(n, 3);
+  GraphBuilder b;
+  const ValueIndex in = b.Input(type, {m, k});
+  const ValueIndex out = b.Output(type, {m, n});
+  b.Add(NodeKind::kFullyConnected,
+        {in, FloatConstant(b, filter, {n, k}, w), FloatConstant(b, bias, {n}, c)}, {out});
+  return {.graph = b.Build(),
+          .inputs = {FloatTensor(type, {m, k}, x)},
+          .expected = Product(x, w, c, m, n, k),
+          .type = type,
+          .tolerance = tolerance};
+}
+
+TEST(Remedies, AreAllTested) {
+  // One TEST below for each.
+  const std::set<std::string_view> tested = {"f16.avx512fp16.n64",
+                                             "f16.no_arithmetic",
+                                             "f16.neon.deep",
+                                             "bf16",
+                                             "float.mixed",
+                                             "f16.argmax",
+                                             "f16.computed_weights",
+                                             "weights.float",
+                                             "qb4w.avx512vnni",
+                                             "f32.sme2.long_vectors",
+                                             "f32.sme2.quantized_weights",
+                                             "f32.sme2.computed_weights"};
+  std::set<std::string_view> rows;
+  for (const Remedy& row : RemedyTable()) {
+    rows.insert(row.id);
+    EXPECT_FALSE(row.evidence.empty()) << row.id;
+  }
+  EXPECT_EQ(rows, tested);
+}
+
+TEST(Remedies, F16OnAvx512Fp16) {
+  ExpectRemedied("f16.avx512fp16.n64", FullyConnectedCase(kF16, kF16, kF16, 1, 64, 4, 4e-3f),
+                 /*refused=*/false);
+  const Case narrow = FullyConnectedCase(kF16, kF16, kF16, 1, 63, 4, 4e-3f);
+  EXPECT_FALSE(RowOf("f16.avx512fp16.n64").node(narrow.graph, narrow.graph.nodes[0]));
+}
+
+TEST(Remedies, F16WithoutF16Arithmetic) {
+  ExpectRemedied("f16.no_arithmetic", FullyConnectedCase(kF16, kF16, kF16, 5, 7, 9, 1e-2f),
+                 /*refused=*/true);
+}
+
+TEST(Remedies, F16ElementwiseWithoutF16Arithmetic) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF16, {3, 5}), t = b.Internal(kF16, {5, 3});
+  const ValueIndex s = b.Internal(kF16, {5, 3}), y = b.Output(kF16, {3, 5});
+  b.Add(NodeKind::kStaticTranspose, {x}, {t}, TransposeAttributes{{1, 0}});
+  b.Add(NodeKind::kMultiply, {t, t}, {s});
+  b.Add(NodeKind::kStaticTranspose, {s}, {y}, TransposeAttributes{{1, 0}});
+  const auto in = RandomValues(15, 1);
+  std::vector<float> expected(15);
+  for (size_t i = 0; i < 15; ++i) expected[i] = in[i] * in[i];
+  ExpectRemedied("f16.no_arithmetic",
+                 {.graph = b.Build(),
+                  .inputs = {FloatTensor(kF16, {3, 5}, in)},
+                  .expected = expected,
+                  .type = kF16,
+                  .tolerance = 1e-3f,
+                  .node = 1},
+                 /*refused=*/true);
+}
+
+TEST(Remedies, DeepF16OnNeon) {
+  // Many small addends on a large sum: in f16 they vanish.
+  constexpr size_t kDepth = 2048;
+  std::vector<float> x(kDepth, 1.0f), w(kDepth, 0.25f);
+  w[0] = 512;
+  GraphBuilder b;
+  const ValueIndex in = b.Input(kF16, {1, kDepth});
+  const ValueIndex out = b.Output(kF16, {1, 1});
+  b.Add(NodeKind::kFullyConnected, {in, FloatConstant(b, kF16, {1, kDepth}, w)}, {out});
+  ExpectRemedied("f16.neon.deep",
+                 {.graph = b.Build(),
+                  .inputs = {FloatTensor(kF16, {1, kDepth}, x)},
+                  .expected = {1023.75f},
+                  .type = kF16,
+                  .tolerance = 1.0f},
+                 /*refused=*/false);
+}
+
+TEST(Remedies, BF16) {
+  ExpectRemedied("bf16", FullyConnectedCase(kBF16, kBF16, kF32, 5, 7, 9, 2e-2f), /*refused=*/true);
+}
+
+TEST(Remedies, MixedFloats) {
+  const auto x = RandomValues(12, 1), z = RandomValues(12, 2);
+  GraphBuilder b;
+  const ValueIndex a = b.Input(kF16, {12}), c = b.Input(kF32, {12}), y = b.Output(kF32, {12});
+  b.Add(NodeKind::kAdd, {a, c}, {y});
+  std::vector<float> expected(12);
+  for (size_t i = 0; i < 12; ++i) expected[i] = x[i] + z[i];
+  ExpectRemedied("float.mixed",
+                 {.graph = b.Build(),
+                  .inputs = {FloatTensor(kF16, {12}, x), FloatTensor(kF32, {12}, z)},
+                  .expected = expected,
+                  .type = kF32,
+                  .tolerance = 0},
+                 /*refused=*/true);
+}
+
+TEST(Remedies, ArgMaxOfF16) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF16, {1, 2, 2, 1});
+  const ValueIndex i = b.Output(kInt32, {1, 1, 1, 1}), y = b.Output(kF16, {1, 1, 1, 1});
+  b.Add(NodeKind::kArgMaxPooling2d, {x}, {y, i},
+        PoolingAttributes{
+            .pooling_height = 2, .pooling_width = 2, .stride_height = 2, .stride_width = 2});
+  ExpectRemedied("f16.argmax",
+                 {.graph = b.Build(),
+                  .inputs = {FloatTensor(kF16, {1, 2, 2, 1}, {1, 5, 3, 2})},
+                  .expected = {5},
+                  .type = kF16,
+                  .tolerance = 0},
+                 /*refused=*/true);
+}
+
+Case ComputedWeightsCase(DataType type, float tolerance) {
+  const auto x = RandomValues(5 * 8, 1), w = RandomValues(3 * 8, 2);
+  GraphBuilder b;
+  const ValueIndex a = b.Input(type, {5, 8}), c = b.Input(type, {3, 8});
+  const ValueIndex y = b.Output(type, {5, 3});
+  b.Add(NodeKind::kFullyConnected, {a, c}, {y});
+  return {.graph = b.Build(),
+          .inputs = {FloatTensor(type, {5, 8}, x), FloatTensor(type, {3, 8}, w)},
+          .expected = Product(x, w, {}, 5, 3, 8),
+          .type = type,
+          .tolerance = tolerance};
+}
+
+TEST(Remedies, ComputedF16Weights) {
+  ExpectRemedied("f16.computed_weights", ComputedWeightsCase(kF16, 1e-2f), /*refused=*/true);
+}
+
+TEST(Remedies, WeightsOfAnotherFloatType) {
+  struct {
+    DataType type, filter, bias;
+  } const kCases[] = {
+      {kF32, kF16, kF16}, {kF32, kF16, kF32}, {kF16, kF16, kF32}, {kF16, kF32, kF16}};
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(std::format("{}.{}.{}", Name(c.type), Name(c.filter), Name(c.bias)));
+    ExpectRemedied("weights.float", FullyConnectedCase(c.type, c.filter, c.bias, 5, 7, 9, 1e-2f),
+                   /*refused=*/true);
+  }
+}
+
+Case BlockwiseInt4Case(DataType type, size_t m) {
+  constexpr size_t kN = 6, kK = 64;
+  const auto x = RandomValues(m * kK, static_cast<uint32_t>(m));
+  std::vector<int> q(kN * kK);
+  std::vector<float> real(q.size());
+  std::vector<uint16_t> scales;
+  for (size_t i = 0; i < q.size(); ++i) {
+    q[i] = static_cast<int>(i * 7919 % 16) - 8;
+    real[i] = static_cast<float>(q[i]) * static_cast<float>(i / 32 + 1) / 64;
+  }
+  for (size_t i = 0; i < q.size() / 32; ++i) {
+    scales.push_back(BF16FromF32(static_cast<float>(i + 1) / 64));
+  }
+  GraphBuilder b;
+  const ValueIndex in = b.Input(type, {m, kK});
+  const ValueIndex out = b.Output(type, {m, kN});
+  const ValueIndex d = b.Internal(kQDInt8, {m, kK}, PerTokenQuantization{1});
+  b.Add(NodeKind::kConvert, {in}, {d});
+  b.Add(NodeKind::kFullyConnected,
+        {d, b.Constant(kQBInt4, {kN, kK}, PackInt4(q, kK), b.PerGroup(0, 32, scales))}, {out});
+  const auto expected = Product(QuantizedRows(x, m, kK), real, {}, m, kN, kK);
+  float largest = 0;
+  for (float y : expected) largest = std::max(largest, std::abs(y));
+  return {.graph = b.Build(),
+          .inputs = {FloatTensor(type, {m, kK}, x)},
+          .expected = expected,
+          .type = type,
+          .tolerance = largest * (type == kF32 ? 2e-3f : 1e-2f),
+          .node = 1};
+}
+
+TEST(Remedies, BlockwiseInt4OnAvx512Vnni) {
+  for (const size_t m : {15, 16, 17}) {
+    SCOPED_TRACE(m);
+    ExpectRemedied("qb4w.avx512vnni", BlockwiseInt4Case(kF32, m), /*refused=*/false);
+  }
+  // Whole tiles, single rows and the other float types go the same way.
+  for (const size_t m : {1, 2, 3, 13, 14, 29}) {
+    for (const DataType type : {kF32, kF16, kBF16}) {
+      SCOPED_TRACE(std::format("{}.m{}", Name(type), m));
+      const Case c = BlockwiseInt4Case(type, m);
+      const auto out = RunStock(c.graph, c.inputs, OnCpuOf("qb4w.avx512vnni"));
+      ASSERT_TRUE(out) << out.error().message;
+      EXPECT_LE(WorstError(c, *out), c.tolerance);
+    }
+  }
+}
+
+TEST(Remedies, OwnStepsFollowTheirInputsShapes) {
+  const Case c = BlockwiseInt4Case(kF32, 64);
+  const auto runner = StockRunner::Create(c.graph, OnCpuOf("qb4w.avx512vnni"));
+  ASSERT_TRUE(runner) << runner.error().message;
+  EXPECT_TRUE(std::holds_alternative<StockOperatorStep>((*runner)->plan().steps[0]));
+  const auto x = c.inputs[0].As<float>();
+  for (const size_t rows : {3, 64, 0, 16}) {
+    const std::vector<float> some(x.begin(), x.begin() + static_cast<ptrdiff_t>(rows * 64));
+    const auto out = (*runner)->Run({Tensor::Of({rows, 64}, some)});
+    ASSERT_TRUE(out) << out.error().message;
+    ExpectNear((*out)[1].As<float>(),
+               {c.expected.begin(), c.expected.begin() + static_cast<ptrdiff_t>(rows * 6)},
+               c.tolerance);
+  }
+}
+
+// Stock aborts here instead of refusing, so that it is wrong is not run.
+TEST(Remedies, F32OnLongSme2Vectors) {
+  for (const DataType type : {kF32, kF16, kBF16}) {
+    SCOPED_TRACE(Name(type));
+    const Case c = FullyConnectedCase(type, type, kF32, 5, 7, 160, type == kF32 ? 1e-4f : 1e-1f);
+    ExpectRowApplies("f32.sme2.long_vectors", c.graph, 0);
+    const RunnerOptions options = OnCpuOf("f32.sme2.long_vectors");
+    EXPECT_TRUE(NodesWithOwnStep(c.graph, options.cpu)[0]);
+    const auto out = RunStock(c.graph, c.inputs, options);
+    ASSERT_TRUE(out) << out.error().message;
+    EXPECT_LE(WorstError(c, *out), c.tolerance);
+  }
+}
+
+TEST(Remedies, F32WithQuantizedWeightsOnSme2) {
+  const auto x = RandomValues(5 * 32, 1);
+  std::vector<int8_t> w(7 * 32);
+  std::vector<float> real(w.size());
+  for (size_t i = 0; i < w.size(); ++i) {
+    w[i] = static_cast<int8_t>(i * 37 % 255 - 127);
+    real[i] = static_cast<float>(w[i]) / 128;
+  }
+  GraphBuilder b;
+  const ValueIndex in = b.Input(kF32, {5, 32}), out = b.Output(kF32, {5, 7});
+  b.Add(NodeKind::kFullyConnected,
+        {in, b.Constant(kQCInt8, {7, 32}, w, b.PerChannel(0, std::vector<float>(7, 1.0f / 128)))},
+        {out});
+  const Case c = {.graph = b.Build(),
+                  .inputs = {FloatTensor(kF32, {5, 32}, x)},
+                  .expected = Product(x, real, {}, 5, 7, 32),
+                  .type = kF32,
+                  .tolerance = 1e-4f};
+  ExpectRowApplies("f32.sme2.quantized_weights", c.graph, 0);
+  const RunnerOptions options = OnCpuOf("f32.sme2.quantized_weights");
+  EXPECT_TRUE(NodesWithOwnStep(c.graph, options.cpu)[0]);
+  const auto result = RunStock(c.graph, c.inputs, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_LE(WorstError(c, *result), c.tolerance);
+}
+
+TEST(Remedies, ComputedF32WeightsOnSme2) {
+  ExpectRemedied("f32.sme2.computed_weights", ComputedWeightsCase(kF32, 1e-4f), /*refused=*/false);
+}
+
+}  // namespace
+}  // namespace switchyard::test

@@ -1,0 +1,259 @@
+#include "test/unit/kernels/gemm_harness.h"
+
+#include <algorithm>
+#include <cstring>
+#include <format>
+#include <initializer_list>
+#include <set>
+
+namespace switchyard::test {
+namespace {
+
+constexpr size_t kGapBytes = 12;
+
+// 1, and the neighbourhoods of one and two steps.
+std::vector<size_t> Around(size_t step, std::initializer_list<size_t> more) {
+  std::set<size_t> sizes(more);
+  for (size_t size : {size_t{1}, step - 1, step, step + 1, 2 * step + 1}) {
+    if (size > 0) sizes.insert(size);
+  }
+  return {sizes.begin(), sizes.end()};
+}
+
+constexpr size_t kDepths[] = {1, 2, 3, 7, 31, 32, 33, 64, 97};
+
+void Vary(std::mt19937& random, const MicroKernel& kernel, GemmCase& shape) {
+  const uint32_t bits = random();
+  shape.kxn = bits & 1;
+  shape.bias = bits >> 1 & 1;
+  shape.clamp = bits >> 2 & 1;
+  shape.integer = bits >> 3 & 1;
+  shape.gaps = bits >> 4 & 1;
+  if (kernel.variant == Variant::kQp8F32Qb4w) {
+    constexpr size_t kBlockLengths[] = {32, 64, 96};
+    shape.block_length = kBlockLengths[bits >> 5 & 1 ? 0 : bits % 3];
+    shape.k = (1 + shape.k % 3) * shape.block_length;
+  }
+}
+
+std::mt19937 Random(const MicroKernel& kernel, uint32_t seed) {
+  // Not std::hash: the same cases everywhere.
+  for (char c : kernel.name) seed = seed * 31 + static_cast<unsigned char>(c);
+  return std::mt19937(seed);
+}
+
+}  // namespace
+
+std::string GemmCase::ToString() const {
+  return std::format("m{}.n{}.k{}.taps{}.channels{}.bl{}.{}{}{}{}{}", m, n, k, taps, channels,
+                     block_length, kxn ? "kxn" : "nxk", bias ? ".bias" : "", clamp ? ".clamp" : "",
+                     integer ? ".integer" : "", gaps ? ".gaps" : "");
+}
+
+std::vector<GemmCase> GemmCases(const MicroKernel& kernel) {
+  std::mt19937 random = Random(kernel, 1);
+  std::vector<GemmCase> cases;
+  const size_t vl = HostVl();
+  size_t next_depth = 0;
+  const auto add = [&](size_t m, size_t n, size_t k) {
+    GemmCase shape{.m = m, .n = n, .k = k};
+    Vary(random, kernel, shape);
+    cases.push_back(shape);
+  };
+  for (size_t m : Around(kernel.m_step.At(vl), {2, 7})) {
+    for (size_t n : Around(kernel.n_step.At(vl), {5})) {
+      add(m, n, kDepths[next_depth++ % std::size(kDepths)]);
+    }
+  }
+  for (size_t k : kDepths) {
+    add(3, 6, k);
+    add(1, 1, k);
+  }
+  return cases;
+}
+
+std::vector<GemmCase> GemvCases(const MicroKernel& kernel) {
+  std::mt19937 random = Random(kernel, 2);
+  std::vector<GemmCase> cases;
+  const size_t vl = HostVl();
+  std::set<size_t> widths;
+  for (size_t n : Around(kernel.gemv.n_step.At(vl), {5})) widths.insert(n);
+  for (size_t n : Around(kernel.n_step.At(vl), {})) widths.insert(n);
+  size_t next_depth = 0;
+  const auto add = [&](size_t n, size_t k) {
+    GemmCase shape{.m = 1, .n = n, .k = k};
+    Vary(random, kernel, shape);
+    cases.push_back(shape);
+  };
+  for (size_t n : widths) {
+    for (int i = 0; i < 2; ++i) add(n, kDepths[next_depth++ % std::size(kDepths)]);
+  }
+  for (size_t k : kDepths) add(6, k);
+  return cases;
+}
+
+std::vector<GemmCase> IndirectCases(const MicroKernel& kernel) {
+  std::mt19937 random = Random(kernel, 3);
+  std::vector<GemmCase> cases;
+  const size_t vl = HostVl();
+  constexpr size_t kTaps[] = {1, 4, 9};
+  constexpr size_t kChannels[] = {1, 3, 8, 33};
+  size_t i = 0;
+  for (size_t m : Around(kernel.m_step.At(vl), {2})) {
+    for (size_t n : Around(kernel.n_step.At(vl), {5})) {
+      GemmCase shape{.m = m, .n = n, .taps = kTaps[i % 3], .channels = kChannels[i / 3 % 4]};
+      shape.k = shape.taps * shape.channels;
+      ++i;
+      Vary(random, kernel, shape);
+      cases.push_back(shape);
+    }
+  }
+  for (size_t taps : kTaps) {
+    for (size_t channels : kChannels) {
+      GemmCase shape{.m = 3, .n = 2, .k = taps * channels, .taps = taps, .channels = channels};
+      Vary(random, kernel, shape);
+      cases.push_back(shape);
+    }
+  }
+  return cases;
+}
+
+std::vector<std::string> RowNames(Variant variant) {
+  std::vector<std::string> names;
+  for (const MicroKernel& kernel : KernelTable()) {
+    if (kernel.variant == variant) names.emplace_back(kernel.name);
+  }
+  return names;
+}
+
+const MicroKernel& FindKernel(std::string_view name) {
+  return *std::ranges::find(KernelTable(), name, &MicroKernel::name);
+}
+
+std::string ParameterName(const testing::TestParamInfo<std::string>& info) { return info.param; }
+
+size_t HostVl() { return HostCpuFeatures().streaming_vector_bits / 32; }
+
+std::string MissingFeatures(const MicroKernel& kernel) {
+  const CpuFeatures missing = HostCpuFeatures().Missing(kernel.required);
+  return missing.IsEmpty() ? std::string() : missing.ToString();
+}
+
+GuardedBuffer GemmRun::PackRhs(bool in_slices) const {
+  GuardedBuffer packed(gemm.RhsBytes());
+  if (in_slices) {
+    const size_t step = gemm.n_step();
+    for (size_t slice = (shape.n + step - 1) / step; slice-- > 0;) {
+      gemm.PackRhs(rhs, slice * step, std::min(step, shape.n - slice * step), packed.data());
+    }
+  } else {
+    gemm.PackRhs(rhs, 0, shape.n, packed.data());
+  }
+  EXPECT_TRUE(packed.FrontIsIntact());
+  return packed;
+}
+
+GuardedBuffer GemmRun::PackLhs(bool in_blocks) const {
+  GuardedBuffer packed(gemm.LhsBytes(shape.m));
+  const size_t row_bytes = shape.k * lhs_element_bytes;
+  const size_t step = gemm.m_step();
+  const size_t block = in_blocks ? step : shape.m;
+  const size_t blocks = (shape.m + block - 1) / block;
+
+  if (is_padding == nullptr) {
+    const size_t stride = row_bytes + (shape.gaps ? kGapBytes : 0);
+    GuardedBuffer rows((shape.m - 1) * stride + row_bytes);
+    for (size_t i = 0; i < shape.m; ++i) {
+      std::memcpy(rows.data() + i * stride, lhs + i * row_bytes, row_bytes);
+    }
+    for (size_t b = blocks; b-- > 0;) {
+      const size_t m0 = b * block;
+      gemm.PackLhs(rows.data() + m0 * stride, stride, std::min(block, shape.m - m0),
+                   packed.data() + gemm.LhsOffset(m0));
+    }
+  } else {
+    // Pointers are relative to the image, which the offset moves to where it lies.
+    constexpr size_t kOffset = 4096;
+    GuardedBuffer image(shape.m * row_bytes);
+    std::memcpy(image.data(), lhs, image.size());
+    GuardedBuffer pad(shape.channels * lhs_element_bytes);
+    std::memcpy(pad.data(), padding, pad.size());
+    const size_t steps = (shape.m + step - 1) / step;
+    std::vector<const void*> pointers(steps * shape.taps * step, nullptr);
+    for (size_t i = 0; i < shape.m; ++i) {
+      for (size_t tap = 0; tap < shape.taps; ++tap) {
+        const std::byte* pixel =
+            image.data() + i * row_bytes + tap * shape.channels * lhs_element_bytes;
+        pointers[(i / step * shape.taps + tap) * step + i % step] =
+            (*is_padding)(i, tap) != 0
+                ? static_cast<const void*>(pad.data())
+                : reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(pixel) - kOffset);
+      }
+    }
+    const GuardedBuffer table = GuardedBuffer::Of(pointers);
+    for (size_t b = blocks; b-- > 0;) {
+      const size_t m0 = b * block;
+      gemm.PackLhsIndirect(table.as<const void*>() + m0 * shape.taps, kOffset, pad.data(),
+                           std::min(block, shape.m - m0), packed.data() + gemm.LhsOffset(m0));
+    }
+  }
+  EXPECT_TRUE(packed.FrontIsIntact());
+  return packed;
+}
+
+std::vector<std::byte> GemmRun::Run(Mode mode) const {
+  const bool in_tiles = mode == Mode::kTiles || mode == Mode::kGemvTiles;
+  const bool is_gemv = mode == Mode::kGemv || mode == Mode::kGemvTiles;
+  const GuardedBuffer rhs_packed = PackRhs(in_tiles);
+  const size_t row_bytes = shape.n * output_element_bytes;
+  const size_t stride = row_bytes + (shape.gaps ? kGapBytes : 0);
+  GuardedBuffer out((shape.m - 1) * stride + row_bytes);
+
+  if (is_gemv) {
+    GuardedBuffer row(gemm.gemv_packs_lhs() ? gemm.GemvLhsBytes() : shape.k * lhs_element_bytes);
+    GuardedBuffer raw(shape.k * lhs_element_bytes);
+    std::memcpy(raw.data(), lhs, raw.size());
+    if (gemm.gemv_packs_lhs()) {
+      gemm.PackGemvLhs(raw.data(), row.data());
+    } else {
+      row = std::move(raw);
+    }
+    const size_t step = in_tiles ? gemm.gemv_n_step() : shape.n;
+    for (size_t n0 = 0; n0 < shape.n; n0 += step) {
+      gemm.Gemv(row.data(), rhs_packed.data(), n0, std::min(step, shape.n - n0),
+                out.data() + n0 * output_element_bytes, stage);
+    }
+  } else {
+    const GuardedBuffer lhs_packed = PackLhs(in_tiles);
+    const size_t m_step = in_tiles ? gemm.m_step() : shape.m;
+    const size_t n_step = in_tiles ? gemm.n_step() : shape.n;
+    for (size_t m0 = 0; m0 < shape.m; m0 += m_step) {
+      for (size_t n0 = 0; n0 < shape.n; n0 += n_step) {
+        gemm.Gemm(lhs_packed.data() + gemm.LhsOffset(m0), rhs_packed.data(),
+                  std::min(m_step, shape.m - m0), n0, std::min(n_step, shape.n - n0),
+                  out.data() + m0 * stride + n0 * output_element_bytes, stride, stage);
+      }
+    }
+  }
+
+  EXPECT_TRUE(out.FrontIsIntact());
+  std::vector<std::byte> dense(shape.m * row_bytes);
+  for (size_t i = 0; i < shape.m; ++i) {
+    std::memcpy(dense.data() + i * row_bytes, out.data() + i * stride, row_bytes);
+    const size_t gap_end = i + 1 < shape.m ? stride : row_bytes;
+    for (size_t b = row_bytes; b < gap_end; ++b) {
+      EXPECT_EQ(out.data()[i * stride + b], std::byte{GuardedBuffer::kFill})
+          << "written between rows " << i << " and " << i + 1;
+    }
+  }
+  return dense;
+}
+
+float RandomValue(std::mt19937& random, bool integer, int limit) {
+  if (integer) {
+    return static_cast<float>(std::uniform_int_distribution(-limit, limit)(random));
+  }
+  return std::uniform_real_distribution(-1.0f, 1.0f)(random);
+}
+
+}  // namespace switchyard::test
