@@ -7,11 +7,12 @@
 namespace switchyard {
 
 std::string Describe(const Graph& graph, NodeIndex node) {
+  const uint32_t id = graph.nodes[node].id;
   const NodeKind kind = graph.nodes[node].kind;
   if (kind == NodeKind::kNone || static_cast<size_t>(kind) > kNumNodeKinds) {
-    return std::format("node {} (kind {})", node, static_cast<int>(kind));
+    return std::format("node {} (kind {})", id, static_cast<int>(kind));
   }
-  return std::format("node {} {}", node, Info(kind).name);
+  return std::format("node {} {}", id, Info(kind).name);
 }
 
 std::string Describe(const Value& value) {

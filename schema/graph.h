@@ -135,7 +135,9 @@ struct AbsorbedNode {
 };
 
 struct Node {
-  uint32_t id = 0;  // position in the file, for messages and reports
+  // Position in the file, for messages and reports. Nodes that a file only implies have the numbers
+  // after its last.
+  uint32_t id = 0;
   NodeKind kind = NodeKind::kNone;
   uint32_t debug_handle = kNoDebugHandle;
   uint32_t flags = 0;
@@ -163,7 +165,7 @@ struct Graph {
   Graph& operator=(Graph&&) = default;
 };
 
-// "node 3 FullyConnected"; the object that messages name.
+// "node 3 FullyConnected", with Node::id; the object that messages name.
 std::string Describe(const Graph& graph, NodeIndex node);
 // "value 7 (fp32 [2, 3])"
 std::string Describe(const Value& value);

@@ -29,6 +29,7 @@ class NodeReader {
  public:
   NodeReader(const ValueIds& ids, uint32_t place, NodeKind kind)
       : ids_(ids), place_(place), info_(Info(kind)) {
+    node_.id = place;
     node_.kind = kind;
   }
 
@@ -300,6 +301,8 @@ class NodeReader {
 
 Status ReadNodes(const payload_fb::Graph& file, const ValueIds& ids, Graph& graph) {
   const auto& nodes = *file.xnodes();
+  // The Converts that ReadValues has added are not in the file.
+  for (uint32_t id = nodes.size(); Node & convert : graph.nodes) convert.id = id++;
   for (uint32_t i = 0; i < nodes.size(); ++i) {
     const auto tag = static_cast<uint32_t>(nodes.Get(i)->xnode_union_type());
     if (tag == 0 || tag > kNumNodeKinds) {
