@@ -55,9 +55,11 @@ class PackedGemm {
   size_t gemv_n_step() const { return gemv_n_step_; }  // 0: no GEMV; a single row is a GEMM
   bool gemv_packs_lhs() const { return gemv_packs_lhs_; }
 
+  // The right-hand side: bytes of the whole, and where column n0 starts in it.
   virtual size_t RhsBytes() const = 0;
-  // Packs columns [n0, n0 + n) into `packed`, the start of the whole packed right-hand side. Slices
-  // may be packed at the same time.
+  virtual size_t RhsOffset(size_t n0) const = 0;
+  // Packs columns [n0, n0 + n) to `packed`, where column n0 starts. Slices may be packed at the
+  // same time.
   virtual void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const = 0;
 
   // The left-hand side of the GEMM: bytes of `m` packed rows, and where row m0 starts.

@@ -29,7 +29,7 @@ PanelGemm::PanelGemm(const MicroKernel& kernel, const GemmProblem& problem, size
 }
 
 void PanelGemm::PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const {
-  std::byte* panel = static_cast<std::byte*>(packed) + n0 / nr_ * panel_bytes_;
+  auto* panel = static_cast<std::byte*>(packed);
   for (const size_t end = n0 + n; n0 < end; n0 += nr_, panel += panel_bytes_) {
     PackPanel(source, n0, std::min(nr_, end - n0), panel);
   }

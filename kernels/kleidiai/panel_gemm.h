@@ -19,6 +19,7 @@ constexpr size_t RoundUp(size_t value, size_t multiple) {
 class PanelGemm : public PackedGemm {
  public:
   size_t RhsBytes() const final { return CeilDivide(n_, nr_) * panel_bytes_; }
+  size_t RhsOffset(size_t n0) const final { return n0 / nr_ * panel_bytes_; }
   void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const final;
   size_t LhsBytes(size_t m) const final { return RoundUp(m, mr_) * lhs_row_bytes_; }
   size_t LhsOffset(size_t m0) const final { return m0 * lhs_row_bytes_; }
@@ -39,7 +40,7 @@ class PanelGemm : public PackedGemm {
 
   // Where column n0, a multiple of nr, is in the packed right-hand side.
   const std::byte* Panel(const void* rhs_packed, size_t n0) const {
-    return static_cast<const std::byte*>(rhs_packed) + n0 / nr_ * panel_bytes_;
+    return static_cast<const std::byte*>(rhs_packed) + RhsOffset(n0);
   }
 
   const size_t n_, k_;
