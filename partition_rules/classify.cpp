@@ -8,79 +8,45 @@
 namespace switchyard {
 namespace {
 
-// What the types of a node are called when no row has them.
-ReasonId TypesReason(GemmOperator op) {
-  switch (op) {
-    case GemmOperator::kFullyConnected:
-      return ReasonId::kFcTypes;
-    case GemmOperator::kConv2d:
-      return ReasonId::kConvTypes;
-    case GemmOperator::kBatchMatrixMultiply:
-      return ReasonId::kBmmTypes;
-  }
+const OperatorRules* FindRules(NodeKind kind) {
+  const auto found = std::ranges::find_if(RuleTable(), [kind](const OperatorRules& rules) {
+    return std::ranges::contains(rules.kinds, kind);
+  });
+  return found == RuleTable().end() ? nullptr : &*found;
 }
 
-Verdict Judge(std::span<const Rule> rules, const Subject& subject) {
-  const DataType input = subject.input().type, weights = subject.weights().type;
-  const auto rule = std::ranges::find_if(rules, [&](const Rule& r) {
-    return r.input_type == input && std::ranges::contains(r.weight_types, weights);
-  });
-  Verdict verdict;
-  if (rule == rules.end()) {
-    std::string expected;
-    for (const Rule& r : rules) {
-      for (DataType type : r.weight_types) {
-        expected += std::format("{}{} x {}", expected.empty() ? "" : ", ", Name(r.input_type),
-                                Name(type));
-      }
-    }
-    verdict.reasons.push_back({TypesReason(rules.front().op),
-                               std::format("{} x {}", Name(input), Name(weights)),
-                               std::move(expected)});
-    return verdict;
-  }
-  for (const Constraint& constraint : rule->constraints) {
+std::vector<Reason> Evaluate(std::span<const Constraint> constraints, const Subject& subject) {
+  std::vector<Reason> reasons;
+  for (const Constraint& constraint : constraints) {
     if (auto finding = constraint.check(subject)) {
-      verdict.reasons.push_back(
+      reasons.push_back(
           {constraint.reason, std::move(finding->found), std::move(finding->expected)});
     }
   }
-  if (verdict.reasons.empty()) {
-    verdict.problem = rule->problem(subject);
-    verdict.problem->variant = rule->variant;
-    verdict.problem->rhs_type = weights;
-    verdict.problem->output_type = subject.output().type;
-  }
-  return verdict;
+  return reasons;
 }
 
-Verdict Refuse(ReasonId reason, std::string found, std::string expected) {
-  return {.problem = {}, .reasons = {{reason, std::move(found), std::move(expected)}}};
-}
-
-Verdict JudgeConvolution(const Subject& subject) {
-  const Node& node = subject.node();
-  if (node.kind == NodeKind::kConvTranspose2d) {
-    return Refuse(ReasonId::kConvTransposed, "a transposed convolution", "an ordinary one");
+// "f32 x f32, f32 x f16", of all rows.
+std::string TypesOf(std::span<const Rule> rows) {
+  std::string types;
+  for (const Rule& rule : rows) {
+    for (const DataType weights : rule.weight_types) {
+      types +=
+          std::format("{}{} x {}", types.empty() ? "" : ", ", Name(rule.input_type), Name(weights));
+    }
   }
-  const auto& attributes = std::get<ConvolutionAttributes>(node.attributes);
-  if (node.kind == NodeKind::kDepthwiseConv2d && attributes.groups != 1) {
-    return Refuse(ReasonId::kConvDepthwise, std::format("{} groups", attributes.groups), "1");
-  }
-  if (subject.input().type == DataType::kQDInt8) {
-    return Refuse(ReasonId::kConvDynamicQuantization, "dynamically quantized activations",
-                  "f32, f16 or statically quantized ones");
-  }
-  return Judge(Conv2dRules(), subject);
+  return types;
 }
 
 }  // namespace
 
-bool IsJudged(NodeKind kind) {
-  return kind == NodeKind::kFullyConnected || kind == NodeKind::kConv2d ||
-         kind == NodeKind::kDepthwiseConv2d || kind == NodeKind::kConvTranspose2d ||
-         kind == NodeKind::kBatchMatrixMultiply;
+std::span<const OperatorRules> RuleTable() {
+  static const OperatorRules kTable[] = {kFullyConnectedRules, kConv2dRules,
+                                         kBatchMatrixMultiplyRules};
+  return kTable;
 }
+
+bool IsJudged(NodeKind kind) { return FindRules(kind) != nullptr; }
 
 bool IsPointwise(const Node& node) {
   if (node.kind != NodeKind::kConv2d && node.kind != NodeKind::kDepthwiseConv2d) return false;
@@ -100,14 +66,28 @@ std::optional<ValueIndex> QuantizationSource(const Graph& graph, const GraphInde
 Verdict Classify(const Graph& graph, const GraphIndex& index, std::span<const Dims> shapes,
                  NodeIndex node) {
   const Subject subject{graph, index, shapes, node};
-  switch (subject.node().kind) {
-    case NodeKind::kFullyConnected:
-      return Judge(FullyConnectedRules(), subject);
-    case NodeKind::kBatchMatrixMultiply:
-      return Judge(BatchMatrixMultiplyRules(), subject);
-    default:
-      return JudgeConvolution(subject);
+  const OperatorRules& rules = *FindRules(subject.node().kind);
+  Verdict verdict;
+  verdict.reasons = Evaluate(rules.exclusions, subject);
+  if (!verdict.reasons.empty()) return verdict;
+
+  const DataType input = subject.input().type, weights = subject.weights().type;
+  const auto rule = std::ranges::find_if(rules.rows, [&](const Rule& r) {
+    return r.input_type == input && std::ranges::contains(r.weight_types, weights);
+  });
+  if (rule == rules.rows.end()) {
+    verdict.reasons.push_back({rules.types, std::format("{} x {}", Name(input), Name(weights)),
+                               std::format("one of {}", TypesOf(rules.rows))});
+    return verdict;
   }
+  verdict.reasons = Evaluate(rule->constraints, subject);
+  if (verdict.reasons.empty()) {
+    verdict.problem = rule->problem(subject);
+    verdict.problem->variant = rule->variant;
+    verdict.problem->rhs_type = weights;
+    verdict.problem->output_type = subject.output().type;
+  }
+  return verdict;
 }
 
 }  // namespace switchyard

@@ -17,7 +17,7 @@ namespace switchyard {
 struct Verdict {
   // Set: the node is eligible, and this is what it asks of a kernel.
   std::optional<GemmProblem> problem;
-  // Otherwise every reason of the rule whose types fit the node (never empty then).
+  // Otherwise every constraint that the node does not keep (never empty then).
   std::vector<Reason> reasons;
 };
 
@@ -25,7 +25,8 @@ struct Verdict {
 // about. Everything else runs on stock XNNPACK without a verdict.
 bool IsJudged(NodeKind kind);
 
-// The verdict on a judged node. `index` is of `graph`; `shapes` are its values' at the bounds.
+// The verdict on a judged node. `graph` keeps the rules of CheckGraph, `index` is its index, and
+// `shapes` are its values' at the bounds, as InferShapesAtBounds gives them.
 Verdict Classify(const Graph& graph, const GraphIndex& index, std::span<const Dims> shapes,
                  NodeIndex node);
 

@@ -1,6 +1,5 @@
 #include "partition_rules/constraints.h"
 
-#include <cmath>
 #include <format>
 
 namespace switchyard {
@@ -16,16 +15,27 @@ Finding OutputIs(const Subject& subject, DataType expected) {
 
 }  // namespace
 
+Finding InputIsNotConstant(const Subject& subject) {
+  const ValueIndex input = subject.node().inputs[0];
+  const Value* value = &subject.graph.values[input];
+  if (value->type == DataType::kQDInt8) {
+    const auto source = QuantizationSource(subject.graph, subject.index, input);
+    if (source) value = &subject.graph.values[*source];
+  }
+  if (!value->constant) return std::nullopt;
+  return Found{std::format("value {}, a constant", value->id), "an argument or a computed value"};
+}
+
 Finding WeightsAreConstant(const Subject& subject) {
   if (subject.weights().constant) return std::nullopt;
-  return Found{std::format("value {}, computed at run time", subject.weights().id),
+  return Found{std::format("value {}, an argument or computed", subject.weights().id),
                "a constant of the payload"};
 }
 
 Finding BiasIsConstant(const Subject& subject) {
   const Value* bias = subject.bias();
   if (bias == nullptr || bias->constant) return std::nullopt;
-  return Found{std::format("value {}, computed at run time", bias->id),
+  return Found{std::format("value {}, an argument or computed", bias->id),
                "none, or a constant of the payload"};
 }
 
@@ -34,7 +44,7 @@ Finding BiasIsFloat(const Subject& subject) {
   if (bias == nullptr || bias->type == DataType::kF32 || bias->type == DataType::kF16) {
     return std::nullopt;
   }
-  return Found{std::string(Name(bias->type)), "none, f32 or f16"};
+  return Found{std::string(Name(bias->type)), "none, fp32 or fp16"};
 }
 
 Finding BiasIsInt32(const Subject& subject) {
@@ -43,20 +53,12 @@ Finding BiasIsInt32(const Subject& subject) {
       bias->type == DataType::kInt32) {
     return std::nullopt;
   }
-  return Found{std::string(Name(bias->type)), "none or int32"};
+  return Found{std::string(Name(bias->type)), "none, int32, qint32 or qcint32"};
 }
 
 Finding OutputIsF32(const Subject& subject) { return OutputIs(subject, DataType::kF32); }
 Finding OutputIsF16(const Subject& subject) { return OutputIs(subject, DataType::kF16); }
 Finding OutputIsQInt8(const Subject& subject) { return OutputIs(subject, DataType::kQInt8); }
-
-Finding ProblemIsNotEmpty(const Subject& subject) {
-  for (const Dims* dims :
-       {&subject.input_shape(), &subject.weights_shape(), &subject.output_shape()}) {
-    if (dims->NumElements().value_or(1) == 0) return Found{ToString(*dims), "no dimension of 0"};
-  }
-  return std::nullopt;
-}
 
 Finding WeightsAreSymmetric(const Subject& subject) {
   const auto* tensor = std::get_if<PerTensorQuantization>(&subject.weights().quantization);
@@ -79,9 +81,7 @@ size_t NumWeightScales(const Value& weights) {
 Finding RequantizationScaleIsUsable(const Subject& subject) {
   const auto* input = std::get_if<PerTensorQuantization>(&subject.input().quantization);
   const auto* output = std::get_if<PerTensorQuantization>(&subject.output().quantization);
-  if (input == nullptr || output == nullptr) {
-    return Found{"no quantization parameters", "a scale per tensor on input and output"};
-  }
+  if (input == nullptr || output == nullptr) return std::nullopt;
   for (size_t i = 0; i < NumWeightScales(subject.weights()); ++i) {
     const float scale = input->scale * WeightScale(subject.weights(), i) / output->scale;
     if (!(scale >= 0x1p-32f && scale < 64.0f)) {

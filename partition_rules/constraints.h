@@ -9,6 +9,9 @@ namespace switchyard {
 
 using Finding = std::optional<Constraint::Finding>;
 
+// The activations are an argument or computed: a plan moves such values from step to step, and has
+// no place for a constant there. Of a dynamically quantized input that is what its Convert reads.
+Finding InputIsNotConstant(const Subject& subject);
 // The weights are a constant of the payload.
 Finding WeightsAreConstant(const Subject& subject);
 // The bias is absent or a constant.
@@ -20,12 +23,11 @@ Finding BiasIsInt32(const Subject& subject);
 Finding OutputIsF32(const Subject& subject);
 Finding OutputIsF16(const Subject& subject);
 Finding OutputIsQInt8(const Subject& subject);
-// Rows, columns and depth are all at least 1 at the bounds.
-Finding ProblemIsNotEmpty(const Subject& subject);
 // The weights have a zero point of 0.
 Finding WeightsAreSymmetric(const Subject& subject);
 // input scale * weight scale / output scale, for every channel, is in [2^-32, 64): below, results
-// vanish; above, adding the output's zero point could wrap around (kernels saturate to int32 first).
+// vanish; above, adding the output's zero point could wrap around (kernels saturate to int32
+// first). Has no opinion on an output without a scale: OutputIsQInt8 has.
 Finding RequantizationScaleIsUsable(const Subject& subject);
 
 // The scale of channel `channel` of int8 weights.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "kernels/problem.h"
 #include "partition_rules/classify.h"
@@ -43,10 +44,10 @@ struct Constraint {
   std::optional<Finding> (*check)(const Subject& subject);
 };
 
-// A node belongs to the first row of its operator whose types it has; all constraints of that row
-// are then evaluated.
+// One (operator, variant). A node belongs to the row whose types it has; all constraints of that
+// row are then evaluated. They say what a packed kernel needs beyond what CheckGraph and shape
+// inference make sure of.
 struct Rule {
-  GemmOperator op;
   Variant variant;
   DataType input_type;
   std::span<const DataType> weight_types;
@@ -55,8 +56,22 @@ struct Rule {
   GemmProblem (*problem)(const Subject& subject);
 };
 
-std::span<const Rule> FullyConnectedRules();
-std::span<const Rule> Conv2dRules();
-std::span<const Rule> BatchMatrixMultiplyRules();
+// All that is said about one operator.
+struct OperatorRules {
+  std::string_view name;  // "FullyConnected"
+  std::span<const NodeKind> kinds;
+  // What no row takes, whatever its types: a node that fails one of these has no other reasons.
+  std::span<const Constraint> exclusions;
+  // The reason of a node whose types no row has.
+  ReasonId types;
+  std::span<const Rule> rows;
+};
+
+// One for each operator. Every judged kind belongs to one of them.
+std::span<const OperatorRules> RuleTable();
+
+extern const OperatorRules kFullyConnectedRules;
+extern const OperatorRules kConv2dRules;
+extern const OperatorRules kBatchMatrixMultiplyRules;
 
 }  // namespace switchyard

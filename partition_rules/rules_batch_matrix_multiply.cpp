@@ -1,8 +1,6 @@
 // BatchMatrixMultiply: A [..., M, K] x B [..., K, N], or [..., N, K] with flag 0x1. Leading
-// dimensions broadcast. B may be a constant of the payload; the exporter hands a constant B over as an
-// ordinary argument, which the delegate cannot tell from one that changes.
-
-#include <format>
+// dimensions broadcast. B may be a constant of the payload; the exporter hands a constant B over as
+// an ordinary argument, which the delegate cannot tell from one that changes.
 
 #include "partition_rules/constraints.h"
 
@@ -10,13 +8,6 @@ namespace switchyard {
 namespace {
 
 using enum DataType;
-using Found = Constraint::Finding;
-
-Finding OperandsAreMatrices(const Subject& subject) {
-  const size_t a = subject.input_shape().rank(), b = subject.weights_shape().rank();
-  if (a >= 2 && b >= 2) return std::nullopt;
-  return Found{std::format("ranks {} and {}", a, b), "at least 2 each"};
-}
 
 GemmProblem Problem(const Subject& subject) {
   const Dims& output = subject.output_shape();
@@ -33,26 +24,27 @@ GemmProblem Problem(const Subject& subject) {
 }
 
 constexpr Constraint kPf32[] = {
-    {ReasonId::kBmmRank, OperandsAreMatrices},
+    {ReasonId::kBmmInputConstant, InputIsNotConstant},
     {ReasonId::kBmmOutputType, OutputIsF32},
-    {ReasonId::kBmmEmpty, ProblemIsNotEmpty},
 };
 constexpr Constraint kPf16[] = {
-    {ReasonId::kBmmRank, OperandsAreMatrices},
+    {ReasonId::kBmmInputConstant, InputIsNotConstant},
     {ReasonId::kBmmOutputType, OutputIsF16},
-    {ReasonId::kBmmEmpty, ProblemIsNotEmpty},
 };
 
 constexpr DataType kF32Operand[] = {kF32};
 constexpr DataType kF16Operand[] = {kF16};
 
 constexpr Rule kRules[] = {
-    {GemmOperator::kBatchMatrixMultiply, Variant::kPf32, kF32, kF32Operand, kPf32, Problem},
-    {GemmOperator::kBatchMatrixMultiply, Variant::kPf16, kF16, kF16Operand, kPf16, Problem},
+    {Variant::kPf32, kF32, kF32Operand, kPf32, Problem},
+    {Variant::kPf16, kF16, kF16Operand, kPf16, Problem},
 };
+
+constexpr NodeKind kKinds[] = {NodeKind::kBatchMatrixMultiply};
 
 }  // namespace
 
-std::span<const Rule> BatchMatrixMultiplyRules() { return kRules; }
+constexpr OperatorRules kBatchMatrixMultiplyRules = {
+    "BatchMatrixMultiply", kKinds, /*exclusions=*/{}, ReasonId::kBmmTypes, kRules};
 
 }  // namespace switchyard

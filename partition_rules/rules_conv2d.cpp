@@ -19,13 +19,25 @@ bool IsDepthwiseNode(const Subject& subject) {
   return subject.node().kind == NodeKind::kDepthwiseConv2d;
 }
 
-Finding ScalesArePerOutputChannel(const Subject& subject) {
-  const auto* channels = std::get_if<PerChannelQuantization>(&subject.weights().quantization);
-  if (channels == nullptr) return std::nullopt;
-  const uint32_t expected = IsDepthwiseNode(subject) ? 3 : 0;
-  if (channels->channel_dim == expected) return std::nullopt;
-  return Found{std::format("scales along dimension {}", channels->channel_dim),
-               std::format("{}, the output channels", expected)};
+Finding IsNotTransposed(const Subject& subject) {
+  if (subject.node().kind != NodeKind::kConvTranspose2d) return std::nullopt;
+  return Found{"a transposed one", "an ordinary one"};
+}
+
+// With one group, a depthwise node is an ordinary convolution of one input channel. With more, each
+// group of an input and an output channel is a product with a single column, whatever the node is
+// called.
+Finding IsNotDepthwise(const Subject& subject) {
+  const ConvolutionAttributes& a = Attributes(subject);
+  const bool is_depthwise =
+      IsDepthwiseNode(subject) || (a.group_input_channels == 1 && a.group_output_channels == 1);
+  if (!is_depthwise || a.groups == 1) return std::nullopt;
+  return Found{std::format("{} groups", a.groups), "one"};
+}
+
+Finding InputIsNotDynamic(const Subject& subject) {
+  if (subject.input().type != kQDInt8) return std::nullopt;
+  return Found{"dynamically quantized activations", "fp32, fp16 or statically quantized ones"};
 }
 
 Finding PaddingIsExplicit(const Subject& subject) {
@@ -51,45 +63,53 @@ GemmProblem Problem(const Subject& subject) {
   return problem;
 }
 
+constexpr Constraint kExclusions[] = {
+    {ReasonId::kConvTransposed, IsNotTransposed},
+    {ReasonId::kConvDepthwise, IsNotDepthwise},
+    {ReasonId::kConvDynamicQuantization, InputIsNotDynamic},
+};
 constexpr Constraint kPf32[] = {
+    {ReasonId::kConvInputConstant, InputIsNotConstant},
     {ReasonId::kConvWeightsConstant, WeightsAreConstant},
     {ReasonId::kConvBiasConstant, BiasIsConstant},
     {ReasonId::kConvBiasType, BiasIsFloat},
     {ReasonId::kConvOutputType, OutputIsF32},
     {ReasonId::kConvSamePadding, PaddingIsExplicit},
-    {ReasonId::kConvEmpty, ProblemIsNotEmpty},
 };
 constexpr Constraint kPf16[] = {
+    {ReasonId::kConvInputConstant, InputIsNotConstant},
     {ReasonId::kConvWeightsConstant, WeightsAreConstant},
     {ReasonId::kConvBiasConstant, BiasIsConstant},
     {ReasonId::kConvBiasType, BiasIsFloat},
     {ReasonId::kConvOutputType, OutputIsF16},
     {ReasonId::kConvSamePadding, PaddingIsExplicit},
-    {ReasonId::kConvEmpty, ProblemIsNotEmpty},
 };
 constexpr Constraint kPqs8[] = {
+    {ReasonId::kConvInputConstant, InputIsNotConstant},
     {ReasonId::kConvWeightsConstant, WeightsAreConstant},
-    {ReasonId::kConvWeightChannels, ScalesArePerOutputChannel},
     {ReasonId::kConvWeightZeroPoint, WeightsAreSymmetric},
     {ReasonId::kConvBiasConstant, BiasIsConstant},
     {ReasonId::kConvBiasType, BiasIsInt32},
     {ReasonId::kConvOutputType, OutputIsQInt8},
     {ReasonId::kConvRequantization, RequantizationScaleIsUsable},
     {ReasonId::kConvSamePadding, PaddingIsExplicit},
-    {ReasonId::kConvEmpty, ProblemIsNotEmpty},
 };
 
 constexpr DataType kFloatWeights[] = {kF32, kF16};
 constexpr DataType kInt8Weights[] = {kQCInt8, kQInt8};
 
 constexpr Rule kRules[] = {
-    {GemmOperator::kConv2d, Variant::kPf32, kF32, kFloatWeights, kPf32, Problem},
-    {GemmOperator::kConv2d, Variant::kPf16, kF16, kFloatWeights, kPf16, Problem},
-    {GemmOperator::kConv2d, Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kPqs8, Problem},
+    {Variant::kPf32, kF32, kFloatWeights, kPf32, Problem},
+    {Variant::kPf16, kF16, kFloatWeights, kPf16, Problem},
+    {Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kPqs8, Problem},
 };
+
+constexpr NodeKind kKinds[] = {NodeKind::kConv2d, NodeKind::kDepthwiseConv2d,
+                               NodeKind::kConvTranspose2d};
 
 }  // namespace
 
-std::span<const Rule> Conv2dRules() { return kRules; }
+constexpr OperatorRules kConv2dRules = {"Conv2d", kKinds, kExclusions, ReasonId::kConvTypes,
+                                        kRules};
 
 }  // namespace switchyard

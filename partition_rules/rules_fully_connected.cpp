@@ -19,24 +19,24 @@ size_t InputChannels(const Subject& subject) {
   return subject.weights_shape()[RhsIsKxn(subject) ? 0 : 1];
 }
 
-// A scale for each output channel.
-Finding ScalesArePerOutputChannel(const Subject& subject) {
-  const auto* channels = std::get_if<PerChannelQuantization>(&subject.weights().quantization);
-  if (channels == nullptr) return std::nullopt;
-  const uint32_t expected = RhsIsKxn(subject) ? 1 : 0;
-  if (channels->channel_dim == expected) return std::nullopt;
-  return Found{std::format("scales along dimension {}", channels->channel_dim),
-               std::format("{}, the output channels", expected)};
+// Rows, columns and depth are all at least 1 at the bounds; weights without elements there are
+// none.
+Finding InputIsNotEmpty(const Subject& subject) {
+  const Dims& dims = subject.input_shape();
+  if (dims.NumElements() != 0) return std::nullopt;
+  return Found{ToString(dims), "at least 1 in each dimension"};
 }
 
-Finding InputComesFromConvert(const Subject& subject) {
+// Whoever makes a dynamically quantized value is a Convert; packing takes over its work.
+Finding SourceIsFloat(const Subject& subject) {
   const auto source = QuantizationSource(subject.graph, subject.index, subject.node().inputs[0]);
-  if (!source) return Found{"not made by a Convert", "a Convert of f32 or f16 activations"};
+  if (!source) return Found{"made by no Convert", "one of fp32 or fp16"};
   const DataType type = subject.graph.values[*source].type;
   if (type == kF32 || type == kF16) return std::nullopt;
-  return Found{std::format("a Convert of {}", Name(type)), "a Convert of f32 or f16"};
+  return Found{std::format("a Convert of {}", Name(type)), "one of fp32 or fp16"};
 }
 
+// Shape inference refuses anything else for the stock operator's sake; packing needs it itself.
 Finding RowsAreQuantizedOneByOne(const Subject& subject) {
   const auto* tokens = std::get_if<PerTokenQuantization>(&subject.input().quantization);
   const uint32_t dims = tokens != nullptr ? tokens->num_nonbatch_dims : 0;
@@ -73,48 +73,51 @@ GemmProblem Problem(const Subject& subject) {
 }
 
 constexpr Constraint kPf32[] = {
+    {ReasonId::kFcInputConstant, InputIsNotConstant},
     {ReasonId::kFcWeightsConstant, WeightsAreConstant},
     {ReasonId::kFcBiasConstant, BiasIsConstant},
     {ReasonId::kFcBiasType, BiasIsFloat},
     {ReasonId::kFcOutputType, OutputIsF32},
-    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+    {ReasonId::kFcEmpty, InputIsNotEmpty},
 };
 constexpr Constraint kPf16[] = {
+    {ReasonId::kFcInputConstant, InputIsNotConstant},
     {ReasonId::kFcWeightsConstant, WeightsAreConstant},
     {ReasonId::kFcBiasConstant, BiasIsConstant},
     {ReasonId::kFcBiasType, BiasIsFloat},
     {ReasonId::kFcOutputType, OutputIsF16},
-    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+    {ReasonId::kFcEmpty, InputIsNotEmpty},
 };
 constexpr Constraint kQp8Qc8w[] = {
+    {ReasonId::kFcInputConstant, InputIsNotConstant},
     {ReasonId::kFcWeightsConstant, WeightsAreConstant},
-    {ReasonId::kFcWeightChannels, ScalesArePerOutputChannel},
-    {ReasonId::kFcDynamicSource, InputComesFromConvert},
+    {ReasonId::kFcDynamicSource, SourceIsFloat},
     {ReasonId::kFcDynamicRows, RowsAreQuantizedOneByOne},
     {ReasonId::kFcBiasConstant, BiasIsConstant},
     {ReasonId::kFcBiasType, BiasIsFloat},
     {ReasonId::kFcOutputType, OutputIsF32},
-    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+    {ReasonId::kFcEmpty, InputIsNotEmpty},
 };
 constexpr Constraint kPqs8[] = {
+    {ReasonId::kFcInputConstant, InputIsNotConstant},
     {ReasonId::kFcWeightsConstant, WeightsAreConstant},
-    {ReasonId::kFcWeightChannels, ScalesArePerOutputChannel},
     {ReasonId::kFcWeightZeroPoint, WeightsAreSymmetric},
     {ReasonId::kFcBiasConstant, BiasIsConstant},
     {ReasonId::kFcBiasType, BiasIsInt32},
     {ReasonId::kFcOutputType, OutputIsQInt8},
     {ReasonId::kFcRequantization, RequantizationScaleIsUsable},
-    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+    {ReasonId::kFcEmpty, InputIsNotEmpty},
 };
 constexpr Constraint kQp8Qb4w[] = {
+    {ReasonId::kFcInputConstant, InputIsNotConstant},
     {ReasonId::kFcWeightsConstant, WeightsAreConstant},
     {ReasonId::kFcQb4wGroup, GroupSizeFits},
-    {ReasonId::kFcDynamicSource, InputComesFromConvert},
+    {ReasonId::kFcDynamicSource, SourceIsFloat},
     {ReasonId::kFcDynamicRows, RowsAreQuantizedOneByOne},
     {ReasonId::kFcBiasConstant, BiasIsConstant},
     {ReasonId::kFcBiasType, BiasIsFloat},
     {ReasonId::kFcOutputType, OutputIsF32},
-    {ReasonId::kFcEmpty, ProblemIsNotEmpty},
+    {ReasonId::kFcEmpty, InputIsNotEmpty},
 };
 
 constexpr DataType kFloatWeights[] = {kF32, kF16};
@@ -123,17 +126,18 @@ constexpr DataType kChannelInt8Weights[] = {kQCInt8};
 constexpr DataType kBlockInt4Weights[] = {kQBInt4};
 
 constexpr Rule kRules[] = {
-    {GemmOperator::kFullyConnected, Variant::kPf32, kF32, kFloatWeights, kPf32, Problem},
-    {GemmOperator::kFullyConnected, Variant::kPf16, kF16, kFloatWeights, kPf16, Problem},
-    {GemmOperator::kFullyConnected, Variant::kQp8F32Qc8w, kQDInt8, kChannelInt8Weights, kQp8Qc8w,
-     Problem},
-    {GemmOperator::kFullyConnected, Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kPqs8, Problem},
-    {GemmOperator::kFullyConnected, Variant::kQp8F32Qb4w, kQDInt8, kBlockInt4Weights, kQp8Qb4w,
-     Problem},
+    {Variant::kPf32, kF32, kFloatWeights, kPf32, Problem},
+    {Variant::kPf16, kF16, kFloatWeights, kPf16, Problem},
+    {Variant::kQp8F32Qc8w, kQDInt8, kChannelInt8Weights, kQp8Qc8w, Problem},
+    {Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kPqs8, Problem},
+    {Variant::kQp8F32Qb4w, kQDInt8, kBlockInt4Weights, kQp8Qb4w, Problem},
 };
+
+constexpr NodeKind kKinds[] = {NodeKind::kFullyConnected};
 
 }  // namespace
 
-std::span<const Rule> FullyConnectedRules() { return kRules; }
+constexpr OperatorRules kFullyConnectedRules = {"FullyConnected", kKinds, /*exclusions=*/{},
+                                                ReasonId::kFcTypes, kRules};
 
 }  // namespace switchyard
