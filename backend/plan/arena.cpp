@@ -18,7 +18,7 @@ struct Lifetime {
   size_t first = 0, last = 0;  // steps
 };
 
-// By position in Plan::intermediates.
+// By position in Plan::intermediates; then those of Plan::packed_lhs.
 std::vector<Lifetime> FindLifetimes(const Graph& graph, const Plan& plan) {
   constexpr uint32_t kNone = 0xFFFFFFFF;
   std::vector<uint32_t> place(graph.values.size(), kNone);
@@ -35,12 +35,20 @@ std::vector<Lifetime> FindLifetimes(const Graph& graph, const Plan& plan) {
     if (const auto* island = std::get_if<IslandStep>(&plan.steps[s])) {
       for (const ValueIndex value : island->inputs) read(value, s);
       for (const ValueIndex value : island->outputs) made(value, s);
+    } else if (const auto* pack = std::get_if<PackLhsStep>(&plan.steps[s])) {
+      read(pack->source, s);
+    } else if (const auto* packed = std::get_if<PackedStep>(&plan.steps[s])) {
+      for (const ValueIndex value : packed->inputs) read(value, s);
+      made(packed->output, s);
     } else {
       const auto& own = std::get<StockOperatorStep>(plan.steps[s]);
       read(own.input, s);
       for (const ValueIndex value : graph.nodes[own.node].inputs) read(value, s);
       made(own.output, s);
     }
+  }
+  for (const PackedLhs& packed : plan.packed_lhs) {
+    lifetimes.push_back({packed.first_step, packed.last_step});
   }
   return lifetimes;
 }
@@ -109,11 +117,13 @@ class FreeList {
 
 }  // namespace
 
-Result<ArenaLayout> PlanArena(const Graph& graph, const Plan& plan, std::span<const Dims> shapes) {
-  const size_t count = plan.intermediates.size();
+Result<ArenaLayout> PlanArena(const Graph& graph, const Plan& plan, std::span<const Dims> shapes,
+                              std::span<const size_t> packed_bytes) {
+  const size_t num_values = plan.intermediates.size();
+  const size_t count = num_values + packed_bytes.size();
   std::vector<size_t> sizes(count);
   size_t total = 0;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < num_values; ++i) {
     const ValueIndex value = plan.intermediates[i];
     std::optional<size_t> size = TensorBytes(graph.values[value].type, shapes[value]);
     if (size) size = CheckedAdd(*size, kArenaSlackBytes);
@@ -129,6 +139,20 @@ Result<ArenaLayout> PlanArena(const Graph& graph, const Plan& plan, std::span<co
     total = *sum;
   }
 
+  for (size_t i = num_values; i < count; ++i) {
+    const std::optional<size_t> size =
+        CheckedRoundUp(packed_bytes[i - num_values], kArenaAlignment);
+    const std::optional<size_t> sum = size ? CheckedAdd(total, *size) : std::nullopt;
+    if (!sum) {
+      return Fail(ErrorCode::kMemoryAllocationFailed,
+                  "packed rows of {}: no address space for {} bytes; use smaller inputs",
+                  Describe(graph.values[plan.packed_lhs[i - num_values].source]),
+                  packed_bytes[i - num_values]);
+    }
+    sizes[i] = *size;
+    total = *sum;
+  }
+
   const std::vector<Lifetime> lifetimes = FindLifetimes(graph, plan);
   std::vector<std::vector<size_t>> starts(plan.steps.size()), ends(plan.steps.size());
   for (size_t i = 0; i < count; ++i) {
@@ -137,14 +161,17 @@ Result<ArenaLayout> PlanArena(const Graph& graph, const Plan& plan, std::span<co
   }
 
   ArenaLayout layout;
-  layout.offsets.resize(count);
+  std::vector<size_t> offsets(count);
   FreeList free;
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     std::ranges::stable_sort(starts[s], std::ranges::greater(), [&](size_t i) { return sizes[i]; });
-    for (const size_t i : starts[s]) layout.offsets[i] = free.Take(sizes[i]);
-    for (const size_t i : ends[s]) free.Give(layout.offsets[i], sizes[i]);
+    for (const size_t i : starts[s]) offsets[i] = free.Take(sizes[i]);
+    for (const size_t i : ends[s]) free.Give(offsets[i], sizes[i]);
   }
   layout.bytes = free.end();
+  layout.packed_offsets.assign(offsets.begin() + static_cast<ptrdiff_t>(num_values), offsets.end());
+  offsets.resize(num_values);
+  layout.offsets = std::move(offsets);
   return layout;
 }
 

@@ -8,13 +8,16 @@ namespace switchyard {
 
 // Rewrites `graph`:
 //  - a Clamp that is the only reader of a FullyConnected, Conv2d or DepthwiseConv2d becomes its
-//    bounds;
-//  - a StaticConstantPad of zero, over height and width only, that is read by one Conv2d or
-//    DepthwiseConv2d and nobody else becomes its padding;
-//  - a StaticTranspose of the last two dimensions that is read only as B of one
+//    bounds, unless they would leave a single number;
+//  - a StaticConstantPad of zero (of quantized values: of the zero point), over height and width
+//    only, that is read by one Conv2d or DepthwiseConv2d without SAME padding and by nobody else
+//    becomes its padding;
+//  - a StaticTranspose of the last two dimensions of floats that is read only as B of one
 //    BatchMatrixMultiply becomes that node's flag 0x1.
-// Nothing is fused over an external output. The node that remains lists the others in
-// Node::absorbed; values that nobody computes any more are removed.
+// Nothing is fused over an external output, or where scale or zero point change. The node that
+// remains lists the others in Node::absorbed; internal values and constants that no node mentions
+// any more are removed. A graph that keeps the rules of CheckGraph keeps them. Takes
+// O(nodes + values).
 void FuseGraph(Graph& graph);
 
 }  // namespace switchyard

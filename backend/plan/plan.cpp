@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <format>
+#include <map>
+#include <string_view>
 #include <utility>
 
 namespace switchyard {
@@ -24,13 +26,20 @@ constexpr uint32_t kNone = 0xFFFFFFFF;
 // node go to island s + 1 depends on a node of island s and is outside of both.
 class Planner {
  public:
-  Planner(const Graph& graph, const std::vector<bool>& own_step)
+  Planner(const Graph& graph, const std::vector<bool>& own_step, std::span<const Route> routes)
       : graph_(graph),
         own_step_(own_step),
+        routes_(routes),
+        route_of_(graph.nodes.size(), kNone),
         producer_(graph.values.size(), kNone),
         step_of_(graph.nodes.size(), kNone) {
     for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
       for (const ValueIndex output : graph.nodes[n].outputs) producer_[output] = n;
+    }
+    for (uint32_t r = 0; r < routes.size(); ++r) {
+      if (routes[r].kernel == nullptr) continue;
+      route_of_[routes[r].node] = r;
+      own_step_[routes[r].node] = true;
     }
   }
 
@@ -101,9 +110,40 @@ class Planner {
   void AddOwnSteps(const std::vector<NodeIndex>& nodes) {
     for (const NodeIndex n : nodes) {
       const Node& node = graph_.nodes[n];
+      if (route_of_[n] != kNone) {
+        AddPackedStep(n, route_of_[n]);
+        continue;
+      }
       step_of_[n] = static_cast<uint32_t>(plan_.steps.size());
       plan_.steps.emplace_back(StockOperatorStep{n, Source(node.inputs[0]), node.outputs[0]});
     }
+  }
+
+  void AddPackedStep(NodeIndex n, uint32_t route) {
+    const Node& node = graph_.nodes[n];
+    PackedStep step{.route = route,
+                    .node = n,
+                    .inputs = {},
+                    .output = node.outputs[0],
+                    .packed_lhs = std::nullopt};
+    for (const ValueIndex input : node.inputs) {
+      if (!graph_.values[input].constant) step.inputs.push_back(Source(input));
+    }
+    // Convolutions and batch products pack inside the step: in chunks, and slice by slice.
+    const MicroKernel* kernel = routes_[route].kernel;
+    if (routes_[route].verdict.problem->op == GemmOperator::kFullyConnected) {
+      const ValueIndex source = step.inputs[0];
+      const auto [entry, is_new] =
+          packed_of_.try_emplace({source, kernel->lhs_layout}, plan_.packed_lhs.size());
+      if (is_new) {
+        plan_.packed_lhs.push_back({source, route, plan_.steps.size(), 0});
+        plan_.steps.emplace_back(PackLhsStep{source, entry->second});
+      }
+      step.packed_lhs = entry->second;
+      plan_.packed_lhs[entry->second].last_step = plan_.steps.size();
+    }
+    step_of_[n] = static_cast<uint32_t>(plan_.steps.size());
+    plan_.steps.emplace_back(std::move(step));
   }
 
   void AddIsland(std::vector<NodeIndex> nodes) {
@@ -141,9 +181,10 @@ class Planner {
         for (const NodeIndex n : island->nodes) {
           for (const ValueIndex input : graph_.nodes[n].inputs) read(input, &island->inputs);
         }
+      } else if (const auto* pack = std::get_if<PackLhsStep>(&plan_.steps[s])) {
+        read(pack->source, nullptr);
       } else {
-        for (const ValueIndex input :
-             graph_.nodes[std::get<StockOperatorStep>(plan_.steps[s]).node].inputs) {
+        for (const ValueIndex input : graph_.nodes[FirstNode(plan_.steps[s])].inputs) {
           read(Source(input), nullptr);
         }
       }
@@ -160,35 +201,51 @@ class Planner {
             if (!is_external(output)) plan_.intermediates.push_back(output);
           }
         }
-      } else if (const ValueIndex output = std::get<StockOperatorStep>(step).output;
-                 !is_external(output)) {
+      } else if (const ValueIndex output = OwnOutput(step);
+                 output != kNoValue && !is_external(output)) {
         // Written even when nobody reads it.
         plan_.intermediates.push_back(output);
       }
     }
   }
 
+  // What a step of a single node writes; kNoValue for other steps.
+  static ValueIndex OwnOutput(const Step& step) {
+    if (const auto* own = std::get_if<StockOperatorStep>(&step)) return own->output;
+    if (const auto* packed = std::get_if<PackedStep>(&step)) return packed->output;
+    return kNoValue;
+  }
+
   const Graph& graph_;
-  const std::vector<bool>& own_step_;
-  std::vector<NodeIndex> producer_;  // by value
-  std::vector<Stage> stage_;         // by node
-  std::vector<uint32_t> step_of_;    // by node; none for repeated Converts
+  std::vector<bool> own_step_;
+  const std::span<const Route> routes_;
+  std::vector<uint32_t> route_of_;  // by node; none for stock nodes
+  std::map<std::pair<ValueIndex, std::string_view>, size_t> packed_of_;  // by source and layout
+  std::vector<NodeIndex> producer_;                                      // by value
+  std::vector<Stage> stage_;                                             // by node
+  std::vector<uint32_t> step_of_;  // by node; none for repeated Converts
   size_t num_islands_ = 0;
   Plan plan_;
 };
 
 }  // namespace
 
-Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step) {
-  return Planner(graph, own_step).Make();
+Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step,
+              std::span<const Route> routes) {
+  return Planner(graph, own_step, routes).Make();
 }
 
 NodeIndex FirstNode(const Step& step) {
   if (const auto* island = std::get_if<IslandStep>(&step)) return island->nodes.front();
-  return std::get<StockOperatorStep>(step).node;
+  if (const auto* own = std::get_if<StockOperatorStep>(&step)) return own->node;
+  if (const auto* packed = std::get_if<PackedStep>(&step)) return packed->node;
+  return kNoNode;
 }
 
 std::string StepName(const Graph& graph, const Step& step) {
+  if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
+    return std::format("pack {}", Describe(graph.values[pack->source]));
+  }
   const std::string first = Describe(graph, FirstNode(step));
   const auto* island = std::get_if<IslandStep>(&step);
   if (island == nullptr || island->nodes.size() == 1) return first;

@@ -2,11 +2,15 @@
 // for any CPU on any machine.
 #pragma once
 
+#include <cstddef>
+#include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "runtime/base/error.h"
+#include "backend/plan/route.h"
+#include "kernels/micro_kernel.h"
 #include "schema/graph.h"
 
 namespace switchyard {
@@ -27,25 +31,51 @@ struct StockOperatorStep {
   ValueIndex output;
 };
 
-using Step = std::variant<IslandStep, StockOperatorStep>;
+// Packs the rows of an activation, quantizing them where the kernel's variant does, for every
+// PackedStep that reads them in the same layout.
+struct PackLhsStep {
+  ValueIndex source;
+  size_t packed;  // index into Plan::packed_lhs
+};
+
+// One node on a packed kernel.
+struct PackedStep {
+  size_t route;  // index into the routes that the plan was made from
+  NodeIndex node;
+  std::vector<ValueIndex> inputs;  // not constant; what is under a Convert to a quantized type
+  ValueIndex output;
+  std::optional<size_t> packed_lhs;  // index into Plan::packed_lhs; absent where the step packs
+};
+
+using Step = std::variant<IslandStep, StockOperatorStep, PackLhsStep, PackedStep>;
+
+// A packed activation: a value of the plan, not of the graph.
+struct PackedLhs {
+  ValueIndex source;
+  size_t route;  // of the first reader; the others' layouts are equal
+  size_t first_step, last_step;
+};
 
 struct Plan {
   std::vector<Step> steps;  // in the order of execution
+  std::vector<PackedLhs> packed_lhs;
   // Cross from step to step and are not external: they live in the arena. In the order of the steps
   // that make them.
   std::vector<ValueIndex> intermediates;
 };
 
-// `own_step[node]` says which nodes run outside islands, as StockOperatorSteps; all others form
-// maximal islands. A Convert to a dynamically quantized type is repeated in every island that reads
-// it, and belongs to no island when only own steps read it.
+// Nodes whose route has a kernel become PackedSteps; of the others, `own_step[node]` says which run
+// outside islands, as StockOperatorSteps; all that remain form maximal islands. A Convert to a
+// dynamically quantized type is repeated in every island that reads it, and belongs to no island
+// when only own steps read it.
 //
 // The number of islands is the smallest that keeps the steps in an order: no two of them could be
 // one. The order of the steps depends on the graph only. Takes O(nodes + edges). The graph keeps
 // the rules of CheckGraph.
-Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step);
+Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step,
+              std::span<const Route> routes = {});
 
-// The first node that a step runs.
+// The first node that a step runs; kNoNode for a PackLhsStep.
 NodeIndex FirstNode(const Step& step);
 // For traces: "island of 12 nodes from node 3 FullyConnected", "node 3 FullyConnected".
 std::string StepName(const Graph& graph, const Step& step);

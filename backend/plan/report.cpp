@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <format>
 
+#include "backend/plan/fuse.h"
+#include "backend/plan/shapes.h"
+
 namespace switchyard {
 namespace {
 
@@ -27,8 +30,8 @@ double Percent(uint64_t part, uint64_t whole) {
 }
 
 // Where stock nodes run: "island 0", "islands 0, 2", "operator".
-std::vector<std::string> StockForms(const Graph& graph, const Plan& plan) {
-  std::vector<std::string> forms(graph.nodes.size());
+std::vector<std::string> StockForms(size_t num_nodes, const Plan& plan) {
+  std::vector<std::string> forms(num_nodes);
   size_t island = 0;
   for (const Step& step : plan.steps) {
     if (const auto* set = std::get_if<IslandStep>(&step)) {
@@ -48,7 +51,7 @@ std::vector<std::string> StockForms(const Graph& graph, const Plan& plan) {
 }
 
 // Multiply-accumulates of a judged node at the bounds.
-uint64_t NodeMacs(const Graph& graph, std::span<const Dims> shapes, const Node& node) {
+uint64_t NodeMacs(std::span<const Dims> shapes, const Node& node) {
   const auto count = [&](ValueIndex value) {
     return uint64_t{shapes[value].NumElements().value_or(0)};
   };
@@ -100,7 +103,7 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
     report.num_islands += std::holds_alternative<IslandStep>(step);
     report.num_lhs_packs += std::holds_alternative<PackLhsStep>(step);
   }
-  const std::vector<std::string> stock_forms = StockForms(graph, plan);
+  const std::vector<std::string> stock_forms = StockForms(graph.nodes.size(), plan);
   auto route = routes.begin();
   for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
@@ -117,7 +120,7 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
       }
     }
     entry.stock_form = stock_forms[n];
-    entry.macs = NodeMacs(graph, shapes, node);
+    entry.macs = NodeMacs(shapes, node);
     if (route == routes.end() || route->node != n) continue;
     entry.is_judged = true;
     entry.kernel = route->kernel;
@@ -132,6 +135,15 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
     ++route;
   }
   return report;
+}
+
+Result<RouteReport> ExplainGraph(Graph graph, const CpuFeatures& cpu, const RouteOptions& options) {
+  FuseGraph(graph);
+  SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, InferShapesAtBounds(graph));
+  SWITCHYARD_ASSIGN(const std::vector<Route> routes,
+                    RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu, options));
+  const Plan plan = MakePlan(graph, std::vector<bool>(graph.nodes.size(), false), routes);
+  return MakeReport(graph, shapes, routes, plan, cpu);
 }
 
 std::string FormatReport(const RouteReport& report, bool all_nodes) {
@@ -152,9 +164,18 @@ std::string FormatReport(const RouteReport& report, bool all_nodes) {
     for (const Reason& reason : node.reasons) {
       text += std::format("        stock: {}\n", reason.ToString());
     }
+    std::string alternatives;
     for (const RejectedKernel& rejected : node.rejected) {
-      text += std::format("        not {}: {}\n", rejected.kernel->name,
-                          rejected.reason.ToString());
+      const Reason& reason = rejected.reason;
+      if (reason.id == ReasonId::kKernelPreferred) {
+        alternatives += std::format(" {}", rejected.kernel->name);
+      } else {
+        text += std::format("        not {}: {}: {} [{}]\n", rejected.kernel->name,
+                            Row(reason.id).what, reason.found, Row(reason.id).id);
+      }
+    }
+    if (!alternatives.empty()) {
+      text += std::format("        would serve too, with force_kernel:{}\n", alternatives);
     }
   }
   text += std::format(

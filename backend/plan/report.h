@@ -26,23 +26,23 @@ struct NodeReport {
   std::vector<Dims> shapes;            // inputs, then outputs, at the bounds
   std::vector<DataType> types;         // the same
   size_t num_outputs = 0;
-  bool is_judged = false;              // FullyConnected, a convolution, BatchMatrixMultiply
-  uint64_t macs = 0;                   // multiply-accumulates at the bounds; 0 of other operators
-  std::optional<Variant> variant;      // of eligible nodes
-  const MicroKernel* kernel = nullptr; // null: stock
-  std::string stock_form;              // of stock nodes: "island 0", "operator", "island 0, 2"
-  std::vector<Reason> reasons;         // why it has no variant, or no kernel
+  bool is_judged = false;               // FullyConnected, a convolution, BatchMatrixMultiply
+  uint64_t macs = 0;                    // multiply-accumulates at the bounds; 0 of other operators
+  std::optional<Variant> variant;       // of eligible nodes
+  const MicroKernel* kernel = nullptr;  // null: stock
+  std::string stock_form;               // of stock nodes: "island 0", "operator", "island 0, 2"
+  std::vector<Reason> reasons;          // why it has no variant, or no kernel
   std::vector<RejectedKernel> rejected;
-  std::string note;                    // what a reader should know besides
+  std::string note;  // what a reader should know besides
 };
 
 struct RouteReport {
-  CpuFeatures cpu;                 // what our rows may use
-  std::vector<NodeReport> nodes;   // in graph order
+  CpuFeatures cpu;                // what our rows may use
+  std::vector<NodeReport> nodes;  // in graph order
   size_t num_islands = 0;
-  size_t num_lhs_packs = 0;        // PackLhs steps: activations packed once for all their readers
+  size_t num_lhs_packs = 0;  // PackLhs steps: activations packed once for all their readers
   // Of a loaded delegate only.
-  uint64_t packed_weight_bytes = 0;        // that this delegate uses
+  uint64_t packed_weight_bytes = 0;         // that this delegate uses
   uint64_t shared_packed_weight_bytes = 0;  // of these, what another delegate packed
 
   size_t NumJudged() const;
@@ -53,6 +53,10 @@ struct RouteReport {
 
 RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
                        std::span<const Route> routes, const Plan& plan, const CpuFeatures& cpu);
+
+// The report of a graph on a CPU that need not be this one. `graph` may have been fused already.
+// Errors: as InferShapesAtBounds and RouteGraph.
+Result<RouteReport> ExplainGraph(Graph graph, const CpuFeatures& cpu, const RouteOptions& options);
 
 // A table for people: a line for each judged node, with its reasons under it, and a summary. With
 // `all_nodes` also the lines of the others.

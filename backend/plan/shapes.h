@@ -14,10 +14,11 @@ namespace switchyard {
 // The dims of every value (by ValueIndex) when the external inputs have `external_dims` (by
 // external id; entries of outputs are ignored). Constants keep their dims. What XNNPACK would
 // assert on, or would read out of bounds for, is an error here: channels that do not match, kernels
-// larger than the padded input, slices out of range, shapes that do not broadcast, zero strides.
-// Zero-sized batches are allowed, as are zero-sized values where the operator has an answer.
-// Errors: InvalidArgument (the inputs' shapes do not fit the graph, or exceed the bounds that the
-// payload gives), InvalidProgram (no input shape would fit). Messages name the node.
+// larger than the padded input, slices out of range, shapes that do not broadcast. Values without
+// elements are allowed where XNNPACK gives the result a shape: not in convolutions, pooling
+// windows, BatchMatrixMultiply and StaticConstantPad. Errors: InvalidArgument (the inputs' shapes
+// do not fit the graph, or exceed the bounds that the payload gives), InvalidProgram (no input
+// shape would fit). Messages name the node.
 Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> external_dims);
 
 // The same for the bounds that the payload itself gives to the external inputs.
