@@ -53,10 +53,9 @@ Result<std::unique_ptr<PackedBatchMatrixMultiply>> PackedBatchMatrixMultiply::Cr
   for (size_t i = 0; i < slices; ++i) {
     RhsSource source;
     source.weights = constant_data[node.inputs[1]] + i * slice_bytes;
-    const std::string key =
-        b.constant->key.empty()
-            ? std::string()
-            : WeightsKey(b.constant->key, *route.kernel, step->problem_, i);
+    const std::string key = b.constant->key.empty()
+                                ? std::string()
+                                : WeightsKey(b.constant->key, *route.kernel, step->problem_, i);
     SWITCHYARD_ASSIGN(auto packed,
                       environment.weights.Get(key, *gemm, source, step->problem_.n,
                                               environment.allocator, environment.thread_pool));
@@ -92,7 +91,8 @@ void PackedBatchMatrixMultiply::PackB(const std::byte* b, size_t index, pthreadp
                                       std::byte* packed) const {
   RhsSource source;
   source.weights = b + index * problem_.n * problem_.k * element_bytes_;
-  const size_t columns = CeilDivide(problem_.n, gemm_->n_step() * NumThreads(pool)) * gemm_->n_step();
+  const size_t columns =
+      CeilDivide(problem_.n, gemm_->n_step() * NumThreads(pool)) * gemm_->n_step();
   ParallelFor(pool, problem_.n, 1, columns, 1, [&](size_t n0, size_t, size_t count, size_t) {
     gemm_->PackRhs(source, n0, count, packed + gemm_->RhsOffset(n0));
   });

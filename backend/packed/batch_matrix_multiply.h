@@ -22,8 +22,8 @@ class PackedBatchMatrixMultiply {
 
   std::span<const std::shared_ptr<const PackedWeights>> weights() const { return constant_b_; }
 
-  // A [..., M, K], B [..., K, N] (or [..., N, K]), output [..., M, N]; leading dimensions broadcast.
-  // Comes before ScratchBytes and Run.
+  // A [..., M, K], B [..., K, N] (or [..., N, K]), output [..., M, N]; leading dimensions
+  // broadcast. Comes before ScratchBytes and Run.
   void Reshape(const Dims& a, const Dims& b, const Dims& output);
   size_t ScratchBytes() const;
   void Run(const void* a, const void* b, void* output, std::byte* scratch) const;

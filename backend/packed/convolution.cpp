@@ -39,14 +39,15 @@ Result<std::unique_ptr<PackedConvolution>> PackedConvolution::Create(
   }
   const size_t m_step = step->gemm_->m_step();
   step->chunk_rows_ =
-      std::max<size_t>(1, kChunkBytes / std::max<size_t>(1, step->gemm_->LhsBytes(m_step))) * m_step;
+      std::max<size_t>(1, kChunkBytes / std::max<size_t>(1, step->gemm_->LhsBytes(m_step))) *
+      m_step;
 
   const NodeWeights weights(graph, node, problem, constant_data);
   for (size_t group = 0; group < problem.groups; ++group) {
-    SWITCHYARD_ASSIGN(auto packed,
-                      environment.weights.Get(weights.Key(*route.kernel, group), *step->gemm_,
-                                              weights.Group(group), problem.n,
-                                              environment.allocator, environment.thread_pool));
+    SWITCHYARD_ASSIGN(
+        auto packed, environment.weights.Get(weights.Key(*route.kernel, group), *step->gemm_,
+                                             weights.Group(group), problem.n, environment.allocator,
+                                             environment.thread_pool));
     step->weights_.push_back(std::move(packed));
   }
   // Zero; of int8 the zero point, since packing took it off for every tap.
@@ -116,8 +117,7 @@ void PackedConvolution::Run(const Dims& input_shape, const Dims& output_shape, c
       const size_t base = reinterpret_cast<uintptr_t>(input) + image * input_image;
       std::byte* out = static_cast<std::byte*>(output) + (image * rows + m0) * output_row;
       for (size_t group = 0; group < groups; ++group) {
-        gemm_->PackLhsIndirect(pointers,
-                               base + group * problem_.channels_per_tap * element_bytes_,
+        gemm_->PackLhsIndirect(pointers, base + group * problem_.channels_per_tap * element_bytes_,
                                padding_.data(), m, lhs);
         gemm_->Gemm(lhs, weights_[group]->bytes.data(), m, 0, problem_.n,
                     out + group * problem_.n * element_bytes_, output_row, stage_);

@@ -23,7 +23,8 @@ class PackedConvolution {
   const PackedGemm& gemm() const { return *gemm_; }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const { return weights_; }
 
-  // Scratch memory that Run needs: a chunk of packed rows and its table of pointers for each worker.
+  // Scratch memory that Run needs: a chunk of packed rows and its table of pointers for each
+  // worker.
   size_t ScratchBytes() const;
   // input [N, H, W, C], output [N, OH, OW, OC].
   void Run(const Dims& input_shape, const Dims& output_shape, const void* input, void* output,
@@ -32,7 +33,8 @@ class PackedConvolution {
  private:
   PackedConvolution(const PackedEnvironment& environment) : environment_(environment) {}
   struct Geometry;
-  // Pointers of rows [m0, m0 + m) of one image, relative to the image: [ceil(m / m_step)][taps][m_step].
+  // Pointers of rows [m0, m0 + m) of one image, relative to the image: [ceil(m /
+  // m_step)][taps][m_step].
   void FillPointers(const Geometry& geometry, size_t m0, size_t m, const void** pointers) const;
 
   PackedEnvironment environment_;

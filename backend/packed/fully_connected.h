@@ -12,18 +12,18 @@ namespace switchyard {
 
 class PackedFullyConnected {
  public:
-  // Packs the weights, or shares what is packed already. `route` must have a kernel; `constant_data`
-  // (by ValueIndex) is read during this call only. Errors: NotSupported when the kernel's provider
-  // is not built for this machine, MemoryAllocationFailed.
+  // Packs the weights, or shares what is packed already. `route` must have a kernel;
+  // `constant_data` (by ValueIndex) is read during this call only. Errors: NotSupported when the
+  // kernel's provider is not built for this machine, MemoryAllocationFailed.
   static Result<std::unique_ptr<PackedFullyConnected>> Create(
       const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
       const PackedEnvironment& environment);
 
   const PackedGemm& gemm() const { return *gemm_; }
-  const PackedWeights& weights() const { return *weights_; }
+  const std::shared_ptr<const PackedWeights>& weights() const { return weights_; }
 
-  // `rows` x n results to `out`, dense. `lhs` is packed rows, or for one row of a GEMV that takes it
-  // raw, that row.
+  // `rows` x n results to `out`, dense. `lhs` is packed rows, or for one row of a GEMV that takes
+  // it raw, that row.
   void Run(const void* lhs, size_t rows, void* out) const;
 
  private:

@@ -62,8 +62,7 @@ NodeWeights::NodeWeights(const Graph& graph, const Node& node, const GemmProblem
     }
   }
   if (problem.variant == Variant::kPqs8Qc8w) {
-    const auto& input =
-        std::get<PerTensorQuantization>(graph.values[node.inputs[0]].quantization);
+    const auto& input = std::get<PerTensorQuantization>(graph.values[node.inputs[0]].quantization);
     const auto& output =
         std::get<PerTensorQuantization>(graph.values[node.outputs[0]].quantization);
     lhs_zero_point_ = input.zero_point;

@@ -11,8 +11,8 @@
 
 namespace switchyard {
 
-// Weights, bias and factors of one FullyConnected or Conv2d node. Views the constants; owns what had
-// to be converted.
+// Weights, bias and factors of one FullyConnected or Conv2d node. Views the constants; owns what
+// had to be converted.
 class NodeWeights {
  public:
   // `constant_data` by ValueIndex.
@@ -38,8 +38,8 @@ class NodeWeights {
   int32_t lhs_zero_point_ = 0;
 };
 
-// What tells packed weights apart from all others: their content address and everything that packing
-// depends on. `part` is the group or batch slice.
+// What tells packed weights apart from all others: their content address and everything that
+// packing depends on. `part` is the group or batch slice.
 std::string WeightsKey(std::string_view content, const MicroKernel& kernel,
                        const GemmProblem& problem, size_t part);
 

@@ -35,9 +35,11 @@ bool HasTheseBytes(const PackedWeights& packed, const PackedGemm& gemm, const Rh
 
 }  // namespace
 
-Result<std::shared_ptr<const PackedWeights>> WeightsCache::Get(
-    const std::string& key, const PackedGemm& gemm, const RhsSource& source, size_t n,
-    Allocator& allocator, pthreadpool* thread_pool) {
+Result<std::shared_ptr<const PackedWeights>> WeightsCache::Get(const std::string& key,
+                                                               const PackedGemm& gemm,
+                                                               const RhsSource& source, size_t n,
+                                                               Allocator& allocator,
+                                                               pthreadpool* thread_pool) {
   std::shared_ptr<const PackedWeights> found;
   if (!key.empty()) {
     std::lock_guard lock(mutex_);

@@ -9,8 +9,8 @@
 #include <mutex>
 #include <string>
 
-#include "runtime/aligned_buffer.h"
 #include "kernels/packed_gemm.h"
+#include "runtime/aligned_buffer.h"
 #include "runtime/base/error.h"
 #include "runtime/host_services.h"
 
@@ -27,8 +27,8 @@ class WeightsCache {
  public:
   // Packs `n` columns of `source` for `gemm`, in parallel over columns, or finds what was packed
   // before. `key` says what the bytes are (content address, layout, parameters); empty: unknown,
-  // never shared. A key comes from a file and may lie, so what is found is compared, slice by slice,
-  // with what would have been packed: equal keys with other bytes get a copy of their own.
+  // never shared. A key comes from a file and may lie, so what is found is compared, slice by
+  // slice, with what would have been packed: equal keys with other bytes get a copy of their own.
   // Thread-safe.
   Result<std::shared_ptr<const PackedWeights>> Get(const std::string& key, const PackedGemm& gemm,
                                                    const RhsSource& source, size_t n,
