@@ -1,12 +1,16 @@
 #include "backend/compiled_delegate.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <utility>
 
 #include "backend/plan/arena.h"
 #include "backend/plan/dim_order.h"
+#include "backend/plan/fuse.h"
 #include "backend/plan/shapes.h"
+#include "kernels/cpu_mask.h"
+#include "kernels/sme_units.h"
 #include "schema/payload.h"
 
 namespace switchyard {
@@ -65,21 +69,23 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
     : services_(context.services), options_(options), workspace_(std::move(workspace)) {}
 
 CompiledDelegate::~CompiledDelegate() {
+  // XNNPACK takes the island's runtime off the workspace.
   std::lock_guard lock(workspace_->mutex);
   steps_.clear();
 }
 
 Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
     const InitContext& context, std::span<const std::byte> payload, const LoadOptions& options,
-    const CpuFeatures& cpu, std::shared_ptr<Workspace> workspace) {
+    std::shared_ptr<Workspace> workspace, WeightsCache& weights) {
   std::unique_ptr<CompiledDelegate> delegate(
       new CompiledDelegate(context, options, std::move(workspace)));
   SWITCHYARD_ASSIGN(delegate->graph_, ReadPayload(payload, context.named_data));
-  SWITCHYARD_TRY(delegate->Compile(cpu));
+  SWITCHYARD_TRY(delegate->Compile(weights));
   return delegate;
 }
 
-Status CompiledDelegate::Compile(const CpuFeatures& cpu) {
+Status CompiledDelegate::Compile(WeightsCache& weights) {
+  FuseGraph(graph_);
   // Refuses what would not fit before anything of that size is made.
   SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph_));
   SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
@@ -88,12 +94,23 @@ Status CompiledDelegate::Compile(const CpuFeatures& cpu) {
     if (graph_.values[i].is_external_input) external_inputs_.push_back(i);
     if (graph_.values[i].is_external_output) external_outputs_.push_back(i);
   }
-  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu));
+  SWITCHYARD_ASSIGN(cpu_, MaskCpu(options_.cpu_features, HostCpuFeatures()));
+  SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(), cpu_,
+                                        options_.routes));
+  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, HostCpuFeatures()), routes_);
+  report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_);
   data_.assign(graph_.values.size(), nullptr);
 
   std::vector<AlignedBuffer> temporary;
   SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
-  SWITCHYARD_TRY(CreateSteps(constant_data, cpu));
+  SWITCHYARD_TRY(
+      CreateSteps(constant_data,
+                  {.cpu = cpu_,
+                   .thread_pool = services_.thread_pool,
+                   .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
+                   .allocator = *services_.allocator,
+                   .weights = weights}));
+  ReportWeights();
 
   // What is left of the constants is in packed weights and kept_constants_.
   for (Value& value : graph_.values) {
@@ -133,28 +150,57 @@ Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
 }
 
 Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_data,
-                                     const CpuFeatures& cpu) {
-  const StockEnvironment environment{
-      .cpu = cpu, .thread_pool = services_.thread_pool, .workspace = workspace_->xnnpack};
+                                     const PackedEnvironment& packed_environment) {
+  const StockEnvironment stock_environment{.cpu = HostCpuFeatures(),
+                                           .thread_pool = services_.thread_pool,
+                                           .workspace = workspace_->xnnpack,
+                                           .allocator = services_.allocator};
   std::lock_guard lock(workspace_->mutex);
   for (const Step& step : plan_.steps) {
-    std::unique_ptr<StockStep> compiled;
-    if (const auto* island = std::get_if<IslandStep>(&step)) {
-      SWITCHYARD_ASSIGN(compiled, CreateIsland(graph_, *island, constant_data, environment));
-    } else {
-      SWITCHYARD_ASSIGN(compiled, CreateStockOperator(graph_, std::get<StockOperatorStep>(step),
-                                                      constant_data, environment));
-    }
-    steps_.push_back(std::move(compiled));
+    SWITCHYARD_ASSIGN(Runner runner,
+                      CreateRunner(step, constant_data, stock_environment, packed_environment));
+    steps_.push_back(std::move(runner));
   }
   return {};
 }
 
+Result<CompiledDelegate::Runner> CompiledDelegate::CreateRunner(
+    const Step& step, std::span<const std::byte* const> constant_data,
+    const StockEnvironment& stock_environment, const PackedEnvironment& packed_environment) {
+  Runner runner;
+  if (const auto* island = std::get_if<IslandStep>(&step)) {
+    SWITCHYARD_ASSIGN(runner.stock,
+                      CreateIsland(graph_, *island, constant_data, stock_environment));
+  } else if (const auto* own = std::get_if<StockOperatorStep>(&step)) {
+    SWITCHYARD_ASSIGN(runner.stock,
+                      CreateStockOperator(graph_, *own, constant_data, stock_environment));
+  } else if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
+    SWITCHYARD_ASSIGN(runner.packed, CreatePackLhs(plan_, *pack, routes_, packed_environment));
+  } else {
+    const auto& packed = std::get<PackedStep>(step);
+    SWITCHYARD_ASSIGN(runner.packed, CreatePackedStep(graph_, packed, routes_[packed.route],
+                                                      constant_data, packed_environment));
+  }
+  return runner;
+}
+
+void CompiledDelegate::ReportWeights() {
+  for (const Runner& runner : steps_) {
+    if (runner.packed == nullptr) continue;
+    for (const auto& weights : runner.packed->weights()) {
+      report_.packed_weight_bytes += weights->bytes.size();
+      // Held by this step alone when it was packed for it.
+      if (weights.use_count() > 1) report_.shared_packed_weight_bytes += weights->bytes.size();
+    }
+  }
+}
+
 Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<TensorView> arguments) {
   if (arguments.size() < graph_.num_externals) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "execute: {} arguments, the payload has {} (inputs, then outputs); pass all of them",
-                arguments.size(), graph_.num_externals);
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "execute: {} arguments, the payload has {} (inputs, then outputs); pass all of them",
+        arguments.size(), graph_.num_externals);
   }
   std::lock_guard lock(mutex_);
   SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
@@ -190,17 +236,40 @@ Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   is_shaped_ = false;
   SWITCHYARD_ASSIGN(shapes_, InferShapes(graph_, external_dims));
   SWITCHYARD_TRY(CheckFootprint(graph_, shapes_, options_.max_workspace_bytes));
-  SWITCHYARD_ASSIGN(const ArenaLayout layout, PlanArena(graph_, plan_, shapes_));
-  if (layout.bytes > arena_.size()) {
-    arena_ = AlignedBuffer();
-    SWITCHYARD_ASSIGN(arena_, AlignedBuffer::Allocate(*services_.allocator, layout.bytes, "arena"));
+  // Sizes of packed rows and scratch memory follow from the shapes; XNNPACK goes last, since its
+  // workspace cannot be taken back.
+  std::vector<size_t> packed_bytes(plan_.packed_lhs.size());
+  size_t scratch_bytes = 0;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].packed == nullptr) continue;
+    steps_[i].packed->Reshape(shapes_);
+    scratch_bytes = std::max(scratch_bytes, steps_[i].packed->ScratchBytes());
+    if (const auto* pack = std::get_if<PackLhsStep>(&plan_.steps[i])) {
+      packed_bytes[pack->packed] = steps_[i].packed->PackedLhsBytes();
+    }
   }
+  SWITCHYARD_ASSIGN(const ArenaLayout layout, PlanArena(graph_, plan_, shapes_, packed_bytes));
+  SWITCHYARD_TRY(Grow(arena_, layout.bytes, "arena"));
+  SWITCHYARD_TRY(Grow(scratch_, scratch_bytes, "scratch memory"));
   for (size_t i = 0; i < plan_.intermediates.size(); ++i) {
     data_[plan_.intermediates[i]] = arena_.data() + layout.offsets[i];
   }
-  for (const auto& step : steps_) SWITCHYARD_TRY(step->Reshape(shapes_));
+  packed_lhs_.resize(plan_.packed_lhs.size());
+  for (size_t i = 0; i < packed_lhs_.size(); ++i) {
+    packed_lhs_[i] = arena_.data() + layout.packed_offsets[i];
+  }
+  for (const Runner& runner : steps_) {
+    if (runner.stock != nullptr) SWITCHYARD_TRY(runner.stock->Reshape(shapes_));
+  }
   external_dims_ = std::move(external_dims);
   is_shaped_ = true;
+  return {};
+}
+
+Status CompiledDelegate::Grow(AlignedBuffer& buffer, size_t bytes, std::string_view purpose) {
+  if (bytes <= buffer.size()) return {};
+  buffer = AlignedBuffer();
+  SWITCHYARD_ASSIGN(buffer, AlignedBuffer::Allocate(*services_.allocator, bytes, purpose));
   return {};
 }
 
@@ -232,12 +301,18 @@ Status CompiledDelegate::BindArguments(std::span<TensorView> arguments) {
 }
 
 Status CompiledDelegate::RunSteps(Tracer* tracer) {
+  const PackedMemory memory{.values = data_, .packed_lhs = packed_lhs_, .scratch = scratch_.data()};
   for (size_t i = 0; i < steps_.size(); ++i) {
     const uint64_t start = tracer != nullptr ? tracer->Now() : 0;
-    SWITCHYARD_TRY(steps_[i]->Run(data_));
+    if (steps_[i].packed != nullptr) {
+      steps_[i].packed->Run(memory);
+    } else {
+      SWITCHYARD_TRY(steps_[i].stock->Run(data_));
+    }
     if (tracer != nullptr) {
       const NodeIndex first = FirstNode(plan_.steps[i]);
-      tracer->Event(StepName(graph_, plan_.steps[i]), graph_.nodes[first].debug_handle, start,
+      tracer->Event(StepName(graph_, plan_.steps[i]),
+                    first == kNoNode ? kNoDebugHandle : graph_.nodes[first].debug_handle, start,
                     tracer->Now());
     }
   }

@@ -6,12 +6,16 @@
 #include <span>
 #include <vector>
 
-#include "runtime/aligned_buffer.h"
 #include "backend/options.h"
+#include "backend/packed/runner.h"
+#include "backend/packed/weights_cache.h"
 #include "backend/plan/plan.h"
+#include "backend/plan/report.h"
+#include "backend/plan/route.h"
 #include "backend/workspace.h"
 #include "backend/xnnpack/stock_step.h"
 #include "kernels/cpu_features.h"
+#include "runtime/aligned_buffer.h"
 #include "runtime/backend.h"
 #include "runtime/base/error.h"
 #include "schema/graph.h"
@@ -25,9 +29,12 @@ class CompiledDelegate : public DelegateHandle {
   static Result<std::unique_ptr<CompiledDelegate>> Create(const InitContext& context,
                                                           std::span<const std::byte> payload,
                                                           const LoadOptions& options,
-                                                          const CpuFeatures& cpu,
-                                                          std::shared_ptr<Workspace> workspace);
+                                                          std::shared_ptr<Workspace> workspace,
+                                                          WeightsCache& weights);
   ~CompiledDelegate() override;
+
+  // What runs where, and why.
+  const RouteReport& report() const { return report_; }
 
   // See Backend::Execute. Calls for one delegate are serialized.
   Status Execute(const ExecuteContext& context, std::span<TensorView> arguments);
@@ -36,15 +43,27 @@ class CompiledDelegate : public DelegateHandle {
   CompiledDelegate(const InitContext& context, const LoadOptions& options,
                    std::shared_ptr<Workspace> workspace);
 
-  Status Compile(const CpuFeatures& cpu);
+  // What runs a step: one of the two is set.
+  struct Runner {
+    std::unique_ptr<StockStep> stock;
+    std::unique_ptr<PackedRunner> packed;
+  };
+
+  Status Compile(WeightsCache& weights);
   // The constants' bytes by value, those that outlive init in kept_constants_, the others as they
   // are or, misaligned, in `temporary`.
   Result<std::vector<const std::byte*>> PrepareConstants(std::vector<AlignedBuffer>& temporary);
-  Status CreateSteps(std::span<const std::byte* const> constant_data, const CpuFeatures& cpu);
+  Status CreateSteps(std::span<const std::byte* const> constant_data,
+                     const PackedEnvironment& packed_environment);
+  Result<Runner> CreateRunner(const Step& step, std::span<const std::byte* const> constant_data,
+                              const StockEnvironment& stock_environment,
+                              const PackedEnvironment& packed_environment);
+  void ReportWeights();
 
   Result<std::vector<Dims>> ReadInputDims(std::span<TensorView> arguments) const;
   // Makes everything fit the inputs' dims; does nothing when they are those of the last call.
   Status Reshape(std::vector<Dims> external_dims);
+  Status Grow(AlignedBuffer& buffer, size_t bytes, std::string_view purpose);
   Status ResizeOutputs(std::span<TensorView> arguments) const;
   Status BindArguments(std::span<TensorView> arguments);
   Status RunSteps(Tracer* tracer);
@@ -55,7 +74,10 @@ class CompiledDelegate : public DelegateHandle {
 
   Graph graph_;
   Plan plan_;
-  std::vector<std::unique_ptr<StockStep>> steps_;  // as plan_.steps
+  CpuFeatures cpu_;  // what packed kernels may use
+  std::vector<Route> routes_;
+  std::vector<Runner> steps_;  // as plan_.steps
+  RouteReport report_;
   std::vector<AlignedBuffer> kept_constants_;
   std::vector<ValueIndex> external_inputs_, external_outputs_;
 
@@ -63,8 +85,9 @@ class CompiledDelegate : public DelegateHandle {
   bool is_shaped_ = false;
   std::vector<Dims> external_dims_;  // by external id, of the last successful Reshape
   std::vector<Dims> shapes_;         // by value
-  AlignedBuffer arena_;
-  std::vector<void*> data_;          // by value, what the steps run on
+  AlignedBuffer arena_, scratch_;
+  std::vector<std::byte*> packed_lhs_;  // as plan_.packed_lhs, in the arena
+  std::vector<void*> data_;             // by value, what the steps run on
 };
 
 }  // namespace switchyard

@@ -24,6 +24,39 @@ const OptionRow kTable[] = {
      .environment = "SWITCHYARD_WORKSPACE_SHARING_MODE",
      .doc = "Which delegates share XNNPACK's scratch memory: 0 none (each has its own), 1 those of "
             "one loaded model, 2 all of the process. Delegates that share it run one at a time."},
+    {.key = kOptionPackedKernels,
+     .default_value = true,
+     .scope = OptionScope::kBoth,
+     .min = 0,
+     .max = 0,
+     .environment = "SWITCHYARD_PACKED_KERNELS",
+     .doc =
+         "Whether nodes may run on packed micro-kernels; off, every node runs on stock XNNPACK."},
+    {.key = kOptionForceKernel,
+     .default_value = std::string(),
+     .scope = OptionScope::kBoth,
+     .min = 0,
+     .max = 0,
+     .environment = "SWITCHYARD_FORCE_KERNEL",
+     .doc = "Name of a row of the kernel table, which the nodes of its variant run on where it "
+            "serves; loading fails if it serves none."},
+    {.key = kOptionCpuFeatures,
+     .default_value = std::string("host"),
+     .scope = OptionScope::kBoth,
+     .min = 0,
+     .max = 0,
+     .environment = "SWITCHYARD_CPU",
+     .doc = "CPU features that packed kernels may use: a tier (stock, dotprod, i8mm, sme, sme2, "
+            "avx2, host) or a list such as host,-sme2. Only takes features away."},
+    {.key = kOptionSmeThreads,
+     .default_value = int64_t{0},
+     .scope = OptionScope::kBoth,
+     .min = 0,
+     .max = 4096,
+     .environment = "SWITCHYARD_SME_THREADS",
+     .doc =
+         "Threads that may run an SME kernel at the same time, since cores share SME units; 0: as "
+         "many as Linux tells that there are units, else all."},
 };
 
 }  // namespace
@@ -31,10 +64,13 @@ const OptionRow kTable[] = {
 std::span<const OptionRow> BackendOptionTable() { return kTable; }
 
 LoadOptions ReadLoadOptions(const OptionMap& options) {
-  return {.max_workspace_bytes =
-              static_cast<uint64_t>(options.GetInt(kOptionMaxWorkspaceBytes)),
+  return {.max_workspace_bytes = static_cast<uint64_t>(options.GetInt(kOptionMaxWorkspaceBytes)),
           .workspace_sharing =
-              static_cast<WorkspaceSharing>(options.GetInt(kOptionWorkspaceSharingMode))};
+              static_cast<WorkspaceSharing>(options.GetInt(kOptionWorkspaceSharingMode)),
+          .routes = {.packed_kernels = options.GetBool(kOptionPackedKernels),
+                     .force_kernel = options.GetString(kOptionForceKernel)},
+          .cpu_features = options.GetString(kOptionCpuFeatures),
+          .sme_threads = static_cast<size_t>(options.GetInt(kOptionSmeThreads))};
 }
 
 }  // namespace switchyard

@@ -1,8 +1,11 @@
 // The backend's option table, and what its rows mean once they are parsed.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <string>
 
+#include "backend/plan/route.h"
 #include "runtime/base/error.h"
 #include "runtime/options.h"
 
@@ -10,6 +13,10 @@ namespace switchyard {
 
 inline constexpr std::string_view kOptionMaxWorkspaceBytes = "max_workspace_bytes";
 inline constexpr std::string_view kOptionWorkspaceSharingMode = "workspace_sharing_mode";
+inline constexpr std::string_view kOptionPackedKernels = "packed_kernels";
+inline constexpr std::string_view kOptionForceKernel = "force_kernel";
+inline constexpr std::string_view kOptionCpuFeatures = "cpu_features";
+inline constexpr std::string_view kOptionSmeThreads = "sme_threads";
 
 // ExecuTorch's numbers.
 enum class WorkspaceSharing : uint8_t { kDisabled = 0, kPerModel = 1, kGlobal = 2 };
@@ -17,6 +24,9 @@ enum class WorkspaceSharing : uint8_t { kDisabled = 0, kPerModel = 1, kGlobal = 
 struct LoadOptions {
   uint64_t max_workspace_bytes;
   WorkspaceSharing workspace_sharing;
+  RouteOptions routes;
+  std::string cpu_features;  // a mask (kernels/cpu_mask.h)
+  size_t sme_threads;        // 0: as many as there are SME units
 };
 LoadOptions ReadLoadOptions(const OptionMap& options);
 

@@ -6,7 +6,6 @@
 #include "backend/compiled_delegate.h"
 #include "backend/options.h"
 #include "backend/workspace.h"
-#include "kernels/cpu_features.h"
 
 namespace switchyard {
 namespace {
@@ -17,9 +16,7 @@ class SwitchyardBackendImpl final : public Backend {
 
   std::string_view name() const override { return kBackendName; }
 
-  bool is_available() const override {
-    return InitializeXnnpack(DefaultAllocator()).has_value();
-  }
+  bool is_available() const override { return InitializeXnnpack(DefaultAllocator()).has_value(); }
 
   Result<DelegateHandle*> Init(const InitContext& context,
                                std::span<const std::byte> payload) override {
@@ -30,9 +27,8 @@ class SwitchyardBackendImpl final : public Backend {
     }
     const LoadOptions options = ReadLoadOptions(merged);
     SWITCHYARD_ASSIGN(auto workspace, workspaces_.Get(options.workspace_sharing, context.model));
-    SWITCHYARD_ASSIGN(auto delegate,
-                      CompiledDelegate::Create(context, payload, options, HostCpuFeatures(),
-                                               std::move(workspace)));
+    SWITCHYARD_ASSIGN(auto delegate, CompiledDelegate::Create(context, payload, options,
+                                                              std::move(workspace), weights_));
     return delegate.release();
   }
 
@@ -67,9 +63,14 @@ class SwitchyardBackendImpl final : public Backend {
   mutable std::mutex mutex_;
   Result<OptionMap> options_;  // an error when the environment has a value that does not parse
   WorkspaceTable workspaces_;
+  WeightsCache weights_;
 };
 
 }  // namespace
+
+const RouteReport& LoadedReport(const DelegateHandle& handle) {
+  return static_cast<const CompiledDelegate&>(handle).report();
+}
 
 Backend& SwitchyardBackend() {
   // Never destroyed: delegates may outlive static destruction.

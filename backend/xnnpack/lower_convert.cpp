@@ -14,6 +14,11 @@ Status LowerConvert(Lowering& lowering) {
         "or qdint8 from f32 or f16",
         lowering.DescribeTypes());
   }
+  if (from == to && (Types(from) & kQuantizedTypes) != 0) {
+    const float ratio = ScaleOf(lowering.input(0)) / ScaleOf(lowering.output());
+    SWITCHYARD_TRY(lowering.RequireScaleRatio("the input's scale divided by the output's", ratio,
+                                              kMinConvertRatio, kConvertRatioLimit));
+  }
   SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
   if (from == to && (Types(from) & kQuantizedTypes) == 0) {

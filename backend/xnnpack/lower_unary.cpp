@@ -1,3 +1,4 @@
+#include <cmath>
 #include <optional>
 
 #include "backend/xnnpack/lowering.h"
@@ -50,6 +51,18 @@ std::optional<xnn_unary_operator> OperatorOf(NodeKind kind) {
   }
 }
 
+// Both slopes are multiplied in fixed point.
+Status CheckLeakyReluScales(const Lowering& lowering, float negative_slope) {
+  if ((Types(lowering.output().type) & kQuantizedTypes) == 0) return {};
+  const float positive = ScaleOf(lowering.input(0)) / ScaleOf(lowering.output());
+  const float negative = positive * negative_slope;
+  SWITCHYARD_TRY(lowering.RequireScaleRatio("the input's scale divided by the output's", positive,
+                                            kMinConvertRatio, kConvertRatioLimit));
+  return lowering.RequireScaleRatio("the negative slope times the ratio of the scales, absolute,",
+                                    std::abs(negative), kMinConvertRatio,
+                                    negative < 0 ? 0x1.FFFC02p+6f : kConvertRatioLimit);
+}
+
 }  // namespace
 
 Status LowerUnary(Lowering& lowering) {
@@ -64,8 +77,9 @@ Status LowerUnary(Lowering& lowering) {
   } else if (node.kind == kELU) {
     params.elu = {.alpha = std::get<EluAttributes>(node.attributes).alpha};
   } else if (node.kind == kLeakyReLU) {
-    params.leaky_relu = {.negative_slope =
-                             std::get<LeakyReluAttributes>(node.attributes).negative_slope};
+    const float slope = std::get<LeakyReluAttributes>(node.attributes).negative_slope;
+    SWITCHYARD_TRY(CheckLeakyReluScales(lowering, slope));
+    params.leaky_relu = {.negative_slope = slope};
   }
   SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());

@@ -79,6 +79,11 @@ static_assert(RowsFollowTheTags());
 
 }  // namespace
 
+float ScaleOf(const Value& value) {
+  const auto* quantized = std::get_if<PerTensorQuantization>(&value.quantization);
+  return quantized == nullptr ? 1.0f : quantized->scale;
+}
+
 LowerFunction FindLowering(NodeKind kind) {
   return kind == kNone ? nullptr : kLowerings[static_cast<size_t>(kind) - 1].lower;
 }
@@ -251,8 +256,32 @@ Status Lowering::RequireSameQuantization() const {
 
 Status Lowering::RequireRange(bool may_be_empty) const {
   const float min = node().output_min, max = node().output_max;
-  if (min < max || (may_be_empty && min == max)) return {};
-  return Unsupported("output range [{}, {}], expected a lower bound below the upper one", min, max);
+  if (!(min < max || (may_be_empty && min == max))) {
+    return Unsupported("output range [{}, {}], expected a lower bound below the upper one", min,
+                       max);
+  }
+  const auto* quantized = std::get_if<PerTensorQuantization>(&output().quantization);
+  if (may_be_empty || quantized == nullptr || (Types(output().type) & kQuantizedTypes) == 0) {
+    return {};
+  }
+  const bool is_signed = output().type == DataType::kQInt8;
+  const auto quantize = [&](float bound) {
+    const float zero_point = static_cast<float>(quantized->zero_point);
+    return std::lrint(std::clamp(bound / quantized->scale + zero_point, is_signed ? -128.0f : 0.0f,
+                                 is_signed ? 127.0f : 255.0f));
+  };
+  if (quantize(min) < quantize(max)) return {};
+  return Unsupported(
+      "output range [{}, {}] holds one number of scale {} and zero point {}, expected two at "
+      "least; widen the range",
+      min, max, quantized->scale, quantized->zero_point);
+}
+
+Status Lowering::RequireScaleRatio(std::string_view what, float ratio, float min,
+                                   float limit) const {
+  if (ratio >= min && ratio < limit) return {};
+  return Unsupported("{} is {}, expected {} to {}; export it with scales closer to each other",
+                     what, ratio, min, limit);
 }
 
 std::string Lowering::DescribeTypes() const {

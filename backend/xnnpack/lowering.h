@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,13 @@ struct SubgraphExternal {
   // XNNPACK does not propagate its shape: it has to be told.
   bool is_shape_given = false;
 };
+
+// Of the input's scale to the output's where int8 becomes int8: 2^-8 to 2^7, both included.
+inline constexpr float kMinConvertRatio = 0x1p-8f;
+inline constexpr float kConvertRatioLimit = 0x1.000002p+7f;
+
+// The scale of a value that is quantized per tensor; 1 of others.
+float ScaleOf(const Value& value);
 
 // What a set of types is made of: bits by DataType.
 using TypeSet = uint32_t;
@@ -87,8 +95,12 @@ class Lowering {
   Status RequireOneType(TypeSet allowed) const;
   // Values that are copied, not computed, keep scale and zero point.
   Status RequireSameQuantization() const;
-  // The output range must be one that XNNPACK takes: min < max, or min <= max.
+  // The output range must be one that XNNPACK takes: min < max, or min <= max. With may_be_empty
+  // unset a quantized output's range must hold more than one of its numbers.
   Status RequireRange(bool may_be_empty) const;
+  // XNNPACK's fixed-point arithmetic holds ratios of scales from `min` to less than `limit`, and
+  // asserts that it gets no others. `what` names the ratio.
+  Status RequireScaleRatio(std::string_view what, float ratio, float min, float limit) const;
 
   // "node 3 Conv2d: types f32, f16 -> f32"; for messages.
   std::string DescribeTypes() const;

@@ -43,6 +43,14 @@ Result<WeightIds> DefineProduct(Lowering& lowering, std::span<const ProductTypes
     return lowering.Unsupported("its {} is computed, expected a constant; export it as a parameter",
                                 i == 1 ? "filter" : "bias");
   }
+  // Of int8 such scales give zeros; for uint8 there is an assert.
+  if (row->input == kQUInt8) {
+    const float ratio =
+        ScaleOf(lowering.input(0)) * ScaleOf(lowering.input(1)) / ScaleOf(lowering.output());
+    SWITCHYARD_TRY(lowering.RequireScaleRatio(
+        "the product of the input's and the filter's scale divided by the output's", ratio,
+        0x1p-32f, 256.0f));
+  }
   WeightIds ids{};
   SWITCHYARD_ASSIGN(ids.input, lowering.Input(0));
   SWITCHYARD_ASSIGN(ids.filter, lowering.Weights(1, row->filter));
