@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "tools/check.h"
+#include "tools/explain.h"
 #include "tools/extract.h"
 #include "tools/failure.h"
 #include "tools/host.h"
@@ -28,6 +29,7 @@ constexpr const char* kExitCodes =
 struct Options {
   bool verbose = false;
   InspectOptions inspect;
+  ExplainOptions explain;
   ExtractOptions extract;
   RunOptions run;
   CheckOptions check;
@@ -55,6 +57,19 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
     AddFile(*inspect, options.inspect.file, options.inspect.data);
     inspect->add_flag("--json", options.inspect.json, "Write JSON");
     inspect->callback([&] { action = [&] { return Inspect(options.inspect, out); }; });
+
+    CLI::App* explain = app.add_subcommand(
+        "explain", "Show which kernel would run each node on a CPU, and why not another");
+    AddFile(*explain, options.explain.file, options.explain.data);
+    explain
+        ->add_option("--cpu", options.explain.cpus,
+                     "A tier (stock, dotprod, i8mm, sme, sme2, avx2, host), a list of features, or "
+                     "sme2:svl=256; repeatable (default: host)")
+        ->allow_extra_args(false);
+    explain->add_flag("--all", options.explain.all_nodes,
+                      "Also the nodes that always run on stock XNNPACK");
+    explain->add_flag("--json", options.explain.json, "Write JSON");
+    explain->callback([&] { action = [&] { return Explain(options.explain, out); }; });
 
     CLI::App* extract =
         app.add_subcommand("extract",

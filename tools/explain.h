@@ -1,0 +1,24 @@
+// `explain`: what would run where on a CPU, and why, without running the model.
+#pragma once
+
+#include <filesystem>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "tools/failure.h"
+
+namespace switchyard::tools {
+
+struct ExplainOptions {
+  std::filesystem::path file;
+  std::vector<std::filesystem::path> data;
+  std::vector<std::string> cpus;  // as kernels/cpu_mask.h takes them; empty: the host
+  bool all_nodes = false;         // also those that no rule speaks about
+  bool json = false;
+};
+
+// Errors: Usage (no such CPU), InvalidFile.
+Outcome<ExitCode> Explain(const ExplainOptions& options, std::ostream& out);
+
+}  // namespace switchyard::tools
