@@ -333,14 +333,15 @@ std::shared_ptr<et::BackendInterface> MakeExecutorchDoor(Backend& backend) {
 Status RegisterWithExecutorch(Backend& backend) {
   // Both are ExecuTorch's for the rest of the process.
   auto door = std::make_unique<ExecutorchDoor>(backend);
-  auto name = std::make_unique<std::string>(backend.name());
-  const et::Error error = et::register_backend({name->c_str(), door.get()});
+  auto name = std::make_unique<char[]>(backend.name().size() + 1);
+  std::ranges::copy(backend.name(), name.get());
+  const et::Error error = et::register_backend({name.get(), door.get()});
   if (error != et::Error::Ok) {
     auto refusal = Fail(CodeOf(error),
                         "backend '{}': ExecuTorch refuses its registration with {}, expected to be "
                         "the first of this name; link Switchyard instead of another library that "
                         "registers it, or load it earlier",
-                        *name, et::to_string(error));
+                        name.get(), et::to_string(error));
     // Before the host's main function nobody has initialised the log.
     et::runtime_init();
     Report(refusal.error());

@@ -25,12 +25,14 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s: %s\n", argv[1], executorch::runtime::to_string(meta.error()));
     return 3;
   }
+  std::vector<TensorPtr> tensors;  // own what the values refer to
   std::vector<EValue> inputs;
   for (size_t i = 0; i < meta->num_inputs(); ++i) {
     const auto tensor = meta->input_tensor_meta(i);
     if (!tensor.ok()) return 3;
     const std::vector<int32_t> sizes(tensor->sizes().begin(), tensor->sizes().end());
-    inputs.emplace_back(executorch::extension::ones(sizes, tensor->scalar_type()));
+    tensors.push_back(executorch::extension::ones(sizes, tensor->scalar_type()));
+    inputs.emplace_back(tensors.back());
   }
 
   const auto outputs = module.forward(inputs);

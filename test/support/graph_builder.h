@@ -67,6 +67,7 @@ class GraphBuilder {
   Node& Add(NodeKind kind, std::vector<ValueIndex> inputs, std::vector<ValueIndex> outputs,
             Attributes attributes = {}) {
     Node node;
+    node.id = static_cast<uint32_t>(graph_.nodes.size());
     node.kind = kind;
     node.inputs = std::move(inputs);
     node.outputs = std::move(outputs);

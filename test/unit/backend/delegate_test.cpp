@@ -45,8 +45,8 @@ float Expected(float x, float factor, float slope) {
   return sum < 0 ? sum * slope : sum;
 }
 
-// Bytes that can be taken away: any access after Unmap is a crash. They end at the page's end, at an
-// address that is `misalignment` bytes off.
+// Bytes that can be taken away: any access after Unmap is a crash. They end at the page's end, at
+// an address that is `misalignment` bytes off.
 class MappedBytes {
  public:
   MappedBytes(std::span<const std::byte> bytes, size_t misalignment)

@@ -3,16 +3,13 @@
 // Runs under the sanitizers, too.
 #include <gtest/gtest.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdlib>
-#include <format>
 #include <iostream>
 #include <string>
-#include <utility>
+#include <string_view>
 
 #include "schema/payload.h"
-#include "test/support/mutate.h"
-#include "test/support/payloads.h"
 #include "test/support/test_data.h"
 #include "test/unit/backend/hostile_run.h"
 
@@ -76,51 +73,48 @@ size_t MutantsWanted() {
   return wanted == nullptr ? kMutants : std::strtoul(wanted, nullptr, 10);
 }
 
-TEST(HostileExecution, Mutants) {
-  const size_t wanted = MutantsWanted();
-  const size_t each = (wanted + std::size(kModels) - 1) / std::size(kModels);
-  std::array<size_t, test::kNumHostileOutcomes> outcomes{}, structural_outcomes{};
-  size_t total = 0, structural = 0;
-  test::CrashReporter reporter;
-  for (size_t m = 0; m < std::size(kModels); ++m) {
-    const test::Model model = test::LoadTestModel(kModels[m]);
-    ASSERT_FALSE(model.payloads.empty()) << kModels[m];
-    const auto graph = ReadPayload(model.payloads[0].bytes, model.named_data.get());
-    ASSERT_TRUE(graph) << kModels[m] << ": " << graph.error().ToString();
-    const auto unchanged = test::RunHostile(model.payloads[0].bytes, model.named_data.get(), m);
-    // Some have a shape that does not let the first dimension change.
-    ASSERT_GE(unchanged, test::HostileOutcome::kRefusedAtExecute) << kModels[m];
-
-    const uint64_t seed = m + 1;
-    test::Mutator mutator(*graph, seed);
-    for (size_t i = 0; i < each; ++i) {
-      const test::Mutant mutant = mutator.Next();
-      const std::string what = std::format("{}, seed {}, {}", kModels[m], seed, mutant.description);
-      reporter.Running(what);
-      SCOPED_TRACE(what);
-      const NamedDataViews named_data = test::NamedDataOf(mutant.payload);
-      const auto outcome =
-          static_cast<size_t>(test::RunHostile(mutant.payload.bytes, &named_data, seed + i));
-      ++total;
-      ++outcomes[outcome];
-      structural += mutant.structural;
-      structural_outcomes[outcome] += mutant.structural;
-      if (HasFailure()) return;
+class HostileExecution : public testing::TestWithParam<size_t> {
+ protected:
+  // Of a whole run. Neither the mutations nor the checks are trivial.
+  static void TearDownTestSuite() {
+    std::cout << tally_.ToString();
+    if (models_ != std::size(kModels)) return;  // a filter is set, or a test has failed
+    for (const auto outcome :
+         {test::HostileOutcome::kRefusedAtDoor, test::HostileOutcome::kRefusedAtLoad,
+          test::HostileOutcome::kRefusedAtExecute, test::HostileOutcome::kRan}) {
+      EXPECT_GT(tally_.Of(outcome).structural, 0u) << Name(outcome);
+    }
+    const test::HostileTally::Counts total = tally_.Total();
+    EXPECT_GE(total.structural, total.all / 2);
+    if (MutantsWanted() == kMutants) {
+      EXPECT_GE(total.all, 20000u);
     }
   }
-  for (size_t i = 0; i < outcomes.size(); ++i) {
-    const auto outcome = static_cast<test::HostileOutcome>(i);
-    std::cout << std::format("{:20} {:6} mutants, {:6} of them structural\n", Name(outcome),
-                             outcomes[i], structural_outcomes[i]);
-    if (outcome == test::HostileOutcome::kTooLarge) continue;
-    EXPECT_GT(outcomes[i], 0u) << Name(outcome);
-    EXPECT_GT(structural_outcomes[i], 0u) << Name(outcome);
-  }
-  EXPECT_GE(total, wanted);
-  EXPECT_GE(structural, total / 2);
-  if (wanted == kMutants) {
-    EXPECT_GE(total, 20000u);
-  }
+
+  static inline test::HostileTally tally_;
+  static inline size_t models_ = 0;
+};
+INSTANTIATE_TEST_SUITE_P(, HostileExecution, testing::Range(size_t{0}, std::size(kModels)),
+                         [](const auto& info) {
+                           std::string name = kModels[info.param];
+                           std::ranges::replace(name, '.', '_');
+                           return name;
+                         });
+
+TEST_P(HostileExecution, Mutants) {
+  const std::string_view name = kModels[GetParam()];
+  const test::Model model = test::LoadTestModel(name);
+  ASSERT_FALSE(model.payloads.empty());
+  const test::ModelPayload& original = model.payloads[0];
+  const auto graph = ReadPayload(original.bytes, model.named_data.get());
+  ASSERT_TRUE(graph) << graph.error().ToString();
+  // Some have a shape that does not let the first dimension change.
+  ASSERT_GE(test::RunHostile(original.bytes, model.named_data.get(), 0),
+            test::HostileOutcome::kRefusedAtExecute);
+
+  const size_t count = (MutantsWanted() + std::size(kModels) - 1) / std::size(kModels);
+  test::RunMutants(name, *graph, /*seed=*/GetParam() + 1, count, tally_);
+  if (!HasFailure()) ++models_;
 }
 
 }  // namespace

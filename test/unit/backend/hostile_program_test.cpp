@@ -1,5 +1,5 @@
-// Programs and external data that were cut off or changed: whatever payloads are still found in them
-// are loaded and run, as a host would.
+// Programs and external data that were cut off or changed: whatever payloads are still found in
+// them are loaded and run, as a host would.
 #include <gtest/gtest.h>
 
 #include <array>
@@ -64,8 +64,8 @@ void RunProgram(std::span<const std::byte> file, std::span<const std::byte> exte
 
 TEST(HostileProgram, Truncations) {
   test::CrashReporter reporter;
-  for (const char* name : {"fc.qd8/model.pte", "file.inline_delegate/model.pte",
-                           "file.bundled/model.bpte"}) {
+  for (const char* name :
+       {"fc.qd8/model.pte", "file.inline_delegate/model.pte", "file.bundled/model.bpte"}) {
     SCOPED_TRACE(name);
     const Bytes whole = Read(name);
     Counts intact, counts;
@@ -124,7 +124,8 @@ TEST(HostileProgram, ExtendedHeaderFields) {
   };
   for (const auto& [file, is_external] :
        {Case{"fc.qd8/model.pte", false}, Case{"file.inline_delegate/model.pte", false},
-        Case{"file.external_data/model.pte", false}, Case{"file.external_data/weights.ptd", true}}) {
+        Case{"file.external_data/model.pte", false},
+        Case{"file.external_data/weights.ptd", true}}) {
     SCOPED_TRACE(file);
     const Bytes whole = Read(file);
     const Bytes program = is_external ? Read("file.external_data/model.pte") : Bytes();
@@ -145,7 +146,8 @@ TEST(HostileProgram, ExtendedHeaderFields) {
         if (is_external) {
           RunProgram(program, mutant, counts);
         } else {
-          RunProgram(mutant, file == std::string_view("file.external_data/model.pte") ? ptd : Bytes(),
+          RunProgram(mutant,
+                     file == std::string_view("file.external_data/model.pte") ? ptd : Bytes(),
                      counts);
         }
         ++changed;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <format>
 #include <limits>
 #include <optional>
 #include <vector>
@@ -19,6 +20,8 @@
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "test/support/guarded_buffer.h"
+#include "test/support/mutate.h"
+#include "test/support/payloads.h"
 
 namespace switchyard::test {
 namespace {
@@ -54,17 +57,18 @@ void Fill(std::span<std::byte> bytes, ElementType type, uint64_t seed) {
   }
 }
 
-// A tensor that ends where its memory does; of an input, after what XNNPACK may read beyond it.
+// A tensor whose memory ends after what XNNPACK may read beyond it (of outputs, too: a softmax
+// computes in place), and that knows when somebody has written there.
 class GuardedTensor {
  public:
   GuardedTensor() = default;
   // Nothing when it is more than the test hands over.
-  static std::optional<GuardedTensor> Create(ElementType type, const Dims& dims, size_t slack) {
+  static std::optional<GuardedTensor> Create(ElementType type, const Dims& dims) {
     const std::optional<size_t> elements = dims.NumElements();
     if (!elements || *elements > kMaxArgumentBytes / ElementBytes(type)) return std::nullopt;
     GuardedTensor tensor;
     tensor.num_bytes_ = *elements * ElementBytes(type);
-    tensor.buffer_ = GuardedBuffer(tensor.num_bytes_ + slack);
+    tensor.buffer_ = GuardedBuffer(tensor.num_bytes_ + OverReadBytes());
     tensor.view_.element_type = type;
     tensor.view_.rank = dims.rank();
     for (size_t i = 0; i < dims.rank(); ++i) {
@@ -75,7 +79,11 @@ class GuardedTensor {
   }
 
   std::span<std::byte> bytes() { return {buffer_.data(), num_bytes_}; }
-  bool FrontIsIntact() const { return buffer_.FrontIsIntact(); }
+  bool BordersAreIntact() const {
+    return buffer_.FrontIsIntact() &&
+           std::ranges::all_of(buffer_.bytes().subspan(num_bytes_),
+                               [](std::byte b) { return b == std::byte{GuardedBuffer::kFill}; });
+  }
 
   // Valid until this tensor is moved.
   TensorView View() {
@@ -90,7 +98,7 @@ class GuardedTensor {
  private:
   static Status Resize(TensorView& view, std::span<const size_t> sizes) {
     auto* tensor = static_cast<GuardedTensor*>(view.host_tensor);
-    std::optional<GuardedTensor> resized = Create(view.element_type, Dims(sizes), 0);
+    std::optional<GuardedTensor> resized = Create(view.element_type, Dims(sizes));
     if (!resized) return Fail(ErrorCode::kOutOfResources, "more than the test hands over");
     *tensor = *std::move(resized);
     view = tensor->View();
@@ -112,11 +120,9 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
     const uint32_t id = *value.external_id;
     const ElementType type = *ExternalElementType(value.type);
     // Outputs begin with what the payload claims, as far as that is possible.
-    auto tensor =
-        GuardedTensor::Create(type, value.is_external_input ? inputs[id] : value.dims,
-                              value.is_external_input ? OverReadBytes() : 0);
+    auto tensor = GuardedTensor::Create(type, value.is_external_input ? inputs[id] : value.dims);
     if (!tensor && value.is_external_output) {
-      tensor = GuardedTensor::Create(type, Dims(std::vector<size_t>(value.dims.rank(), 1)), 0);
+      tensor = GuardedTensor::Create(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
     }
     if (!tensor) return std::nullopt;
     if (value.is_external_input) Fill(tensor->bytes(), type, seed + id);
@@ -135,7 +141,7 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
     const Value& value = graph.values[i];
     if (!value.external_id) continue;
     const uint32_t id = *value.external_id;
-    EXPECT_TRUE(tensors[id].FrontIsIntact()) << Describe(value) << ": written before its start";
+    EXPECT_TRUE(tensors[id].BordersAreIntact()) << Describe(value) << ": written outside of it";
     EXPECT_TRUE(
         std::ranges::equal(std::span(views[id].sizes).first(views[id].rank), (*shapes)[i].span()))
         << Describe(value) << ": has other sizes than " << ToString((*shapes)[i]);
@@ -193,6 +199,45 @@ HostileOutcome RunHostile(std::span<const std::byte> payload, const NamedDataMap
   return HostileOutcome::kRan;
 }
 
+// --- Mutants ------------------------------------------------------------------------------------
+
+HostileTally::Counts HostileTally::Total() const {
+  Counts total{};
+  for (const Counts& counts : outcomes) {
+    total.all += counts.all;
+    total.structural += counts.structural;
+  }
+  return total;
+}
+
+std::string HostileTally::ToString() const {
+  std::string text;
+  for (size_t i = 0; i < outcomes.size(); ++i) {
+    text +=
+        std::format("{:20} {:6} mutants, {:6} of them structural\n",
+                    Name(static_cast<HostileOutcome>(i)), outcomes[i].all, outcomes[i].structural);
+  }
+  return text;
+}
+
+void RunMutants(std::string_view name, const Graph& graph, uint64_t seed, size_t count,
+                HostileTally& tally) {
+  CrashReporter reporter;
+  Mutator mutator(graph, seed);
+  for (size_t i = 0; i < count; ++i) {
+    const Mutant mutant = mutator.Next();
+    const std::string what = std::format("{}, seed {}, {}", name, seed, mutant.description);
+    reporter.Running(what);
+    SCOPED_TRACE(what);
+    const NamedDataViews named_data = NamedDataOf(mutant.payload);
+    const HostileOutcome outcome = RunHostile(mutant.payload.bytes, &named_data, seed + i);
+    HostileTally::Counts& counts = tally.outcomes[static_cast<size_t>(outcome)];
+    ++counts.all;
+    counts.structural += mutant.structural;
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 // --- What to print at a crash -------------------------------------------------------------------
 
 namespace {
@@ -210,21 +255,24 @@ void PrintRunning(int signal) {
        {kPrefix, std::string_view(running, running_size), std::string_view("\n")}) {
     if (write(STDERR_FILENO, part.data(), part.size()) < 0) break;
   }
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous_actions[i], nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i)
+    sigaction(kSignals[i], &previous_actions[i], nullptr);
   if (signal == SIGALRM) raise(SIGALRM);
 }
 
 }  // namespace
 
 CrashReporter::CrashReporter() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = PrintRunning;
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &previous_actions[i]);
+  for (size_t i = 0; i < kSignals.size(); ++i)
+    sigaction(kSignals[i], &action, &previous_actions[i]);
 }
 
 CrashReporter::~CrashReporter() {
   alarm(0);
-  for (size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &previous_actions[i], nullptr);
+  for (size_t i = 0; i < kSignals.size(); ++i)
+    sigaction(kSignals[i], &previous_actions[i], nullptr);
 }
 
 void CrashReporter::Running(std::string_view what) {

@@ -2,15 +2,15 @@
 // are guarded: XNNPACK itself is not instrumented, so the memory around it has to notice.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "runtime/base/error.h"
 #include "runtime/base/named_data.h"
+#include "schema/graph.h"
 
 namespace switchyard::test {
 
@@ -31,6 +31,22 @@ std::string_view Name(HostileOutcome outcome);
 // written outside them. `seed` decides the inputs' data, which has special numbers among it.
 HostileOutcome RunHostile(std::span<const std::byte> payload, const NamedDataMap* named_data,
                           uint64_t seed);
+
+struct HostileTally {
+  struct Counts {
+    size_t all, structural;
+  };
+  std::array<Counts, kNumHostileOutcomes> outcomes{};
+
+  const Counts& Of(HostileOutcome outcome) const { return outcomes[static_cast<size_t>(outcome)]; }
+  Counts Total() const;
+  // One line for each outcome.
+  std::string ToString() const;
+};
+
+// Runs `count` mutants of a graph and counts how far they came. Stops at the first that fails.
+void RunMutants(std::string_view name, const Graph& graph, uint64_t seed, size_t count,
+                HostileTally& tally);
 
 // While it lives, a signal that ends the process (an assert, a bad access, or a step that takes
 // longer than two minutes) first prints what was being run.

@@ -1,5 +1,5 @@
-// Every form that payloads have had on the wire, executed: each made from a real model of each mode,
-// and each answers bit by bit what the model's own payload does.
+// Every form that payloads have had on the wire, executed: each made from a real model of each
+// mode, and each answers bit by bit what the model's own payload does.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -36,8 +36,7 @@ constexpr Form kForms[] = {
      {.legacy_identifier = true, .inline_scales = true, .legacy_dynamic_quantization = true}},
     {"named", {.constants = ConstantStorage::kNamed}},
     {"named.inline_scales", {.constants = ConstantStorage::kNamed, .inline_scales = true}},
-    {"named.bare",
-     {.header = false, .constants = ConstantStorage::kNamed, .inline_scales = true}},
+    {"named.bare", {.header = false, .constants = ConstantStorage::kNamed, .inline_scales = true}},
     {"inline", {.header = false, .constants = ConstantStorage::kInline}},
     {"inline.xn00",
      {.header = false, .legacy_identifier = true, .constants = ConstantStorage::kInline}},
@@ -51,12 +50,18 @@ constexpr Form kForms[] = {
 
 // Models by mode: at least one with a bias, and one of each operator that the mode packs.
 constexpr const char* kModels[] = {
-    "fc.fp32",         "fc.fp32.transposed", "conv.fp32.3x3",  "bmm.fp32.constant",
-    "op.prelu.fp32",   "attention.fp32",     "fc.fp16",        "conv.fp16.3x3",
-    "fc.qs8",          "conv.qs8.3x3",       "op.add.qs8",     "fc.qs8t",
-    "conv.qs8t.3x3",   "fc.qd8",             "fc.qd8.rank3",   "qkv.qd8",
-    "conv.qd8.3x3",    "attention.qd8",      "fc.qd8_4",       "fc.qb4w_32",
-    "fc.qb4w_32.bias", "fc.qb4w_128",        "attention.qb4_32",
+    "fc.fp32",          "fc.fp32.transposed",
+    "conv.fp32.3x3",    "bmm.fp32.constant",
+    "op.prelu.fp32",    "attention.fp32",
+    "fc.fp16",          "conv.fp16.3x3",
+    "fc.qs8",           "conv.qs8.3x3",
+    "op.add.qs8",       "fc.qs8t",
+    "conv.qs8t.3x3",    "fc.qd8",
+    "fc.qd8.rank3",     "qkv.qd8",
+    "conv.qd8.3x3",     "attention.qd8",
+    "fc.qd8_4",         "fc.qb4w_32",
+    "fc.qb4w_32.bias",  "fc.qb4w_128",
+    "attention.qb4_32",
 };
 
 // Numbers in [-1, 1), the same for every form.
@@ -163,7 +168,8 @@ TEST_P(LegacyPayload, RunsBitwiseEqual) {
       const auto got = RunPayload(*graph, payload->bytes, test::NamedDataOf(*payload));
       ASSERT_TRUE(got);
       ASSERT_EQ(got->size(), expected->size());
-      for (size_t i = 0; i < got->size(); ++i) EXPECT_TRUE(SameBits((*got)[i], (*expected)[i])) << i;
+      for (size_t i = 0; i < got->size(); ++i)
+        EXPECT_TRUE(SameBits((*got)[i], (*expected)[i])) << i;
     }
   }
 }

@@ -125,12 +125,19 @@ INSTANTIATE_TEST_SUITE_P(TestData, ExecutorchModel,
                          testing::Values("fc.fp32", "fc.fp32.rank3", "conv.fp32.3x3",
                                          "conv.fp32.dynamic_hw", "bmm.fp32.dynamic", "qkv.fp32",
                                          "op.softmax.fp32", "file.several_delegates",
-                                         "file.inline_delegate", "file.shared_weights"),
+                                         "file.inline_delegate"),
                          [](const auto& info) {
                            std::string name = info.param;
                            for (char& c : name) c = c == '.' ? '_' : c;
                            return name;
                          });
+
+TEST_F(Executorch, TwoMethodsOfOneModule) {
+  ext::Module module(ModelPath("file.shared_weights"));
+  for (const auto& [method, i] : {std::pair("one", 0), {"two", 2}, {"one", 1}, {"two", 3}}) {
+    RunCase(module, ReadCase("file.shared_weights", i), method);
+  }
+}
 
 TEST_F(Executorch, OutputsGrowAndShrinkWithTheInput) {
   ext::Module module(ModelPath("fc.fp32"));
@@ -146,7 +153,7 @@ TEST_F(Executorch, ExternalDataIsFound) {
 TEST_F(Executorch, MissingExternalDataIsAnErrorThatNamesTheKey) {
   ext::Module module(ModelPath("file.external_data"));
   EXPECT_NE(module.load_method("forward"), et::Error::Ok);
-  EXPECT_NE(host_.Errors().find("named data '"), std::string::npos) << host_.Errors();
+  EXPECT_NE(host_.Errors().find("its data is named"), std::string::npos) << host_.Errors();
 }
 
 TEST_F(Executorch, MethodsLoadUnloadAndLoadAgain) {
@@ -233,7 +240,7 @@ TEST_F(Executorch, DifferentModelsInDifferentThreads) {
 // A delegate, called as the runtime calls it.
 class HostNamedData final : public et::NamedDataMap {
  public:
-  explicit HostNamedData(const NamedDataMap& data) : data_(data) {}
+  explicit HostNamedData(const switchyard::NamedDataMap& data) : data_(data) {}
   et::Result<et::FreeableBuffer> get_data(std::string_view key) const override {
     const Result<DataBuffer> found = data_.Get(key);
     if (!found) return et::Error::NotFound;
@@ -249,7 +256,7 @@ class HostNamedData final : public et::NamedDataMap {
   et::Result<const char*> get_key(uint32_t) const override { return et::Error::NotImplemented; }
 
  private:
-  const NamedDataMap& data_;
+  const switchyard::NamedDataMap& data_;
 };
 
 class ExecutorchDelegate : public Executorch {

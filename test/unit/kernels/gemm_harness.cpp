@@ -144,7 +144,8 @@ GuardedBuffer GemmRun::PackRhs(bool in_slices) const {
   if (in_slices) {
     const size_t step = gemm.n_step();
     for (size_t slice = (shape.n + step - 1) / step; slice-- > 0;) {
-      gemm.PackRhs(rhs, slice * step, std::min(step, shape.n - slice * step), packed.data());
+      gemm.PackRhs(rhs, slice * step, std::min(step, shape.n - slice * step),
+                   packed.data() + gemm.RhsOffset(slice * step));
     }
   } else {
     gemm.PackRhs(rhs, 0, shape.n, packed.data());

@@ -215,7 +215,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"NoProducer", [](Graph& g) { g.nodes.erase(g.nodes.begin()); },
              "reads value 1 (qdint8 [2, 64]), which no node writes"},
         Case{"ReadBeforeWritten", [](Graph& g) { std::swap(g.nodes[1], g.nodes[2]); },
-             "node 1 Abs: reads value 4 (fp32 [2, 8]), which node 2 FullyConnected writes"},
+             "node 2 Abs: reads value 4 (fp32 [2, 8]), which node 1 FullyConnected writes"},
         Case{"ReadsItself", [](Graph& g) { g.nodes[2].inputs[0] = 5; },
              "expected the producer first"},
         Case{"OutputNotWritten", [](Graph& g) { g.nodes.pop_back(); },

@@ -110,9 +110,10 @@ TEST(TensorBytes, IsNothingWhenItDoesNotFit) {
 TEST(Describe, NamesTheObject) {
   Graph graph;
   graph.nodes.resize(2);
+  graph.nodes[1].id = 12;
   graph.nodes[1].kind = NodeKind::kFullyConnected;
   EXPECT_EQ(Describe(graph, 0), "node 0 (kind 0)");
-  EXPECT_EQ(Describe(graph, 1), "node 1 FullyConnected");
+  EXPECT_EQ(Describe(graph, 1), "node 12 FullyConnected");
   Value value;
   value.id = 7;
   value.type = DataType::kF32;

@@ -214,7 +214,12 @@ TEST(ReadPayload, NodesAreSorted) {
   const Result<Graph> graph = ReadPayload(wire.Payload(), nullptr);
   ASSERT_TRUE(graph) << graph.error().ToString();
   std::vector<NodeKind> kinds;
-  for (const Node& node : graph->nodes) kinds.push_back(node.kind);
+  std::vector<uint32_t> ids;
+  for (const Node& node : graph->nodes) {
+    kinds.push_back(node.kind);
+    ids.push_back(node.id);
+  }
+  EXPECT_THAT(ids, ElementsAre(0, 3, 2, 1)) << "positions in the file";
   EXPECT_THAT(kinds,
               ElementsAre(NodeKind::kNegate, NodeKind::kAbs, NodeKind::kSquare, NodeKind::kFloor));
 }

@@ -183,6 +183,8 @@ TEST(ReadDynamic, BecomesAConvert) {
   EXPECT_EQ(input.dims, (Dims{2, 4}));
   ASSERT_EQ(graph.nodes.size(), 2u);
   EXPECT_EQ(graph.nodes[0].kind, NodeKind::kConvert);
+  EXPECT_EQ(graph.nodes[0].id, 1u);  // the file has node 0 only
+  EXPECT_EQ(graph.nodes[1].id, 0u);
   EXPECT_THAT(graph.nodes[0].inputs, ElementsAre(3));
   EXPECT_THAT(graph.nodes[0].outputs, ElementsAre(0));
 }

@@ -15,7 +15,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 Array Floats(const std::vector<float>& values, std::vector<size_t> shape = {}) {
   Array array{ArrayType::kF32, std::move(shape), std::vector<std::byte>(values.size() * 4)};
   if (array.shape.empty()) array.shape = {values.size()};
-  std::memcpy(array.data.data(), values.data(), array.data.size());
+  if (!values.empty()) std::memcpy(array.data.data(), values.data(), array.data.size());
   return array;
 }
 

@@ -109,6 +109,8 @@ void MakeDynamicallyQuantized(Random& random, NodeKind kind, Case& c) {
   const bool is_convolution = kind == NodeKind::kConv2d;
   Dims dims = random.Shape(is_convolution ? 3 : random.Between(0, 4), 5);
   dims.push_back(random.OneIn(10) ? in + 1 : in);
+  // XNNPACK leaks the padding of the images that are gone when the batch shrinks.
+  if (is_convolution) dims[0] = 1;
   const uint32_t nonbatch = is_convolution ? 3 : 1;
   const ValueIndex x = c.FloatInput(dims);
   const ValueIndex q = c.Internal(kQDInt8, dims, PerTokenQuantization{nonbatch});

@@ -1,0 +1,287 @@
+// How many nodes of each real model run packed on each CPU tier: written out, so that a rule, a row
+// or a pass that loses one shows. `explain` answers for every tier on any machine; the loaded
+// delegates answer for the CPU that the test runs on.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <vector>
+
+#include "backend/plan/report.h"
+#include "backend/switchyard_backend.h"
+#include "kernels/cpu_features.h"
+#include "kernels/cpu_mask.h"
+#include "runtime/blob_runner.h"
+#include "schema/payload.h"
+#include "test/support/test_data.h"
+
+namespace switchyard {
+namespace {
+
+constexpr const char* kTiers[] = {"stock", "dotprod", "i8mm", "sme", "sme2"};
+
+struct Expectation {
+  const char* model;
+  size_t judged;         // FullyConnected, convolutions, BatchMatrixMultiply
+  size_t packed[5];      // as kTiers
+  size_t packs_on_sme2;  // activations packed once for all their readers
+};
+
+constexpr Expectation kExpectations[] = {
+    // clang-format off
+    {"attention.fp16", 4, {0, 0, 0, 4, 4}, 2},
+    {"attention.fp32", 4, {0, 0, 0, 4, 4}, 2},
+    {"attention.qb4_32", 4, {0, 2, 2, 4, 4}, 2},
+    {"attention.qd8", 4, {0, 2, 2, 4, 4}, 2},
+    {"bmm.fp16.constant", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp16.matmul4", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp16.row", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp16", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp32.constant", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp32.dynamic", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp32.matmul4", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp32.row", 1, {0, 0, 0, 1, 1}, 0},
+    {"bmm.fp32", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.1x1", 1, {0, 0, 0, 1, 1}, 1},
+    {"conv.fp16.3x3.dilated", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.3x3.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.3x3", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.3x5.valid", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.7x7.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.batch_norm", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.chain", 3, {0, 0, 0, 3, 3}, 1},
+    {"conv.fp16.depthwise.multiplier", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.fp16.depthwise", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.fp16.grouped", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.no_bias", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.one_channel", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.relu", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.relu6", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp16.transposed.2x2", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.fp16.transposed.3x3", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.fp32.1x1.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.1x1", 1, {0, 0, 0, 1, 1}, 1},
+    {"conv.fp32.3x3.dilated", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.3x3.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.3x3", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.3x5.valid", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.7x7.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.asymmetric_pad", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.batch", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.batch_norm", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.chain", 3, {0, 0, 0, 3, 3}, 1},
+    {"conv.fp32.channels_last", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.conv1d", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.depthwise.multiplier", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.fp32.depthwise", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.fp32.dynamic_hw", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.grouped", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.no_bias", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.one_channel", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.pad_hw", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.relu", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.relu6", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.fp32.transposed.2x2", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.fp32.transposed.3x3", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qd8.1x1", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qd8.3x3.stride2", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qd8.3x3", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qd8.depthwise", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qd8.grouped", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qs8.1x1.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.1x1", 1, {0, 0, 0, 1, 1}, 1},
+    {"conv.qs8.3x3.dilated", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.3x3.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.3x3", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.3x5.valid", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.7x7.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.asymmetric_pad", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.batch", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.batch_norm", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.chain", 3, {0, 0, 0, 3, 3}, 1},
+    {"conv.qs8.depthwise.multiplier", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qs8.depthwise", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qs8.grouped", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.no_bias", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.one_channel", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.pad_hw", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.relu", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.relu6", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8.transposed.2x2", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qs8.transposed.3x3", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qs8t.1x1", 1, {0, 0, 0, 1, 1}, 1},
+    {"conv.qs8t.3x3.stride2", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8t.3x3", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8t.depthwise", 1, {0, 0, 0, 0, 0}, 0},
+    {"conv.qs8t.grouped", 1, {0, 0, 0, 1, 1}, 0},
+    {"conv.qs8t.relu", 1, {0, 0, 0, 1, 1}, 0},
+    {"crepe_tiny_pf16", 13, {0, 0, 0, 7, 7}, 1},
+    {"crepe_tiny_pf32", 13, {0, 0, 0, 7, 7}, 1},
+    {"crepe_tiny_pqs8_qc8w", 13, {0, 0, 0, 7, 7}, 1},
+    {"digits_cnn_pf16", 5, {0, 0, 0, 5, 5}, 2},
+    {"digits_cnn_pf32", 5, {0, 0, 0, 5, 5}, 2},
+    {"digits_cnn_pqs8_qc8w", 5, {0, 0, 0, 5, 5}, 2},
+    {"digits_mlp_pf16", 3, {0, 0, 0, 3, 3}, 3},
+    {"digits_mlp_pf32", 3, {0, 0, 0, 3, 3}, 3},
+    {"digits_mlp_pqs8_qc8w", 3, {0, 0, 0, 3, 3}, 3},
+    {"digits_mlp_qp8_f32_qb4w", 3, {0, 3, 3, 3, 3}, 3},
+    {"digits_mlp_qp8_f32_qc8w", 3, {0, 3, 3, 3, 3}, 3},
+    {"fc.fp16.clamp", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp16.no_bias", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp16.relu", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp16.transposed", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp16", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp32.clamp", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp32.no_bias", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp32.rank3", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp32.relu", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp32.transposed", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.fp32", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.qb4w_128.bias", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qb4w_128", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qb4w_32.bias", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qb4w_32", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qd8.no_bias", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qd8.rank3", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qd8.relu", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qd8", 1, {0, 1, 1, 1, 1}, 1},
+    {"fc.qd8_4", 1, {0, 0, 0, 0, 0}, 0},
+    {"fc.qs8.no_bias", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.qs8.rank3", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.qs8.relu", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.qs8t.no_bias", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.qs8t.relu", 1, {0, 0, 0, 1, 1}, 1},
+    {"fc.qs8t", 1, {0, 0, 0, 1, 1}, 1},
+    {"file.bundled.qs8", 2, {0, 0, 0, 2, 2}, 2},
+    {"file.bundled", 2, {0, 0, 0, 2, 2}, 2},
+    {"file.external_data", 2, {0, 0, 0, 2, 2}, 2},
+    {"file.inline_delegate", 2, {0, 0, 0, 2, 2}, 2},
+    {"file.several_delegates", 2, {0, 0, 0, 2, 2}, 2},
+    {"file.shared_weights", 2, {0, 0, 0, 2, 2}, 2},
+    {"file.two_methods", 2, {0, 0, 0, 2, 2}, 2},
+    {"llama_block_fp32", 9, {0, 0, 0, 9, 9}, 6},
+    {"llama_block_qb4_32", 9, {0, 7, 7, 9, 9}, 6},
+    {"minilm_qp8_f32_qb4w", 48, {0, 36, 36, 48, 48}, 30},
+    {"minilm_qp8_f32_qc8w", 48, {0, 36, 36, 48, 48}, 24},
+    {"mobilenet_v2_050_pf16", 53, {0, 0, 0, 36, 36}, 35},
+    {"mobilenet_v2_pf32", 53, {0, 0, 0, 36, 36}, 35},
+    {"mobilenet_v2_pqs8_qc8w", 53, {0, 0, 0, 36, 36}, 35},
+    {"op.add.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.add_relu.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.avg_pool.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.cat.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.hardtanh.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.max_pool.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.mean.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.mul.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.permute.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"op.upsample.qs8", 1, {0, 0, 0, 1, 1}, 1},
+    {"qkv.fp16", 3, {0, 0, 0, 3, 3}, 1},
+    {"qkv.fp32", 3, {0, 0, 0, 3, 3}, 1},
+    {"qkv.qb4_32", 3, {0, 3, 3, 3, 3}, 1},
+    {"qkv.qd8", 3, {0, 3, 3, 3, 3}, 1},
+    {"qkv.qs8", 3, {0, 0, 0, 3, 3}, 1},
+    {"resnet18_w32_pf32", 21, {0, 0, 0, 21, 21}, 1},
+    {"resnet18_w32_pqs8_qc8w", 21, {0, 0, 0, 21, 21}, 1},
+    {"vit_tiny_fp32", 14, {0, 0, 0, 14, 14}, 9},
+    {"vit_tiny_qb4_32", 14, {0, 9, 9, 14, 14}, 9},
+    {"vit_tiny_qd8", 14, {0, 9, 9, 13, 13}, 9},
+    // clang-format on
+};
+
+size_t HostTier() {
+  const CpuFeatures& cpu = HostCpuFeatures();
+  if (cpu.Has(CpuFeature::kSme2)) return 4;
+  if (cpu.Has(CpuFeature::kSme)) return 3;
+  if (cpu.Has(CpuFeature::kI8mm)) return 2;
+  return cpu.Has(CpuFeature::kDotProd) ? 1 : 0;
+}
+
+class Routing : public testing::TestWithParam<Expectation> {
+ protected:
+  void SetUp() override {
+    for (const std::filesystem::path& folder : test::ModelFolders(GetParam().model)) {
+      if (folder.filename() != GetParam().model) continue;
+      auto model = test::LoadModel(folder);
+      ASSERT_TRUE(model) << model.error().ToString();
+      model_ = *std::move(model);
+      return;
+    }
+    GTEST_SKIP() << "not in test/data; set SWITCHYARD_MODELS to the folder that has it";
+  }
+
+  test::Model model_;
+};
+
+TEST_P(Routing, ExplainOnEveryTier) {
+  for (size_t tier = 0; tier < std::size(kTiers); ++tier) {
+    SCOPED_TRACE(kTiers[tier]);
+    const auto cpu = ParseCpu(kTiers[tier], HostCpuFeatures());
+    ASSERT_TRUE(cpu) << cpu.error().ToString();
+    size_t judged = 0, packed = 0, packs = 0;
+    for (const test::ModelPayload& payload : model_.payloads) {
+      auto graph = ReadPayload(payload.bytes, model_.named_data.get());
+      ASSERT_TRUE(graph) << graph.error().ToString();
+      const auto report = ExplainGraph(*std::move(graph), *cpu, {});
+      ASSERT_TRUE(report) << report.error().ToString();
+      judged += report->NumJudged();
+      packed += report->NumPacked();
+      packs += report->num_lhs_packs;
+    }
+    EXPECT_EQ(judged, GetParam().judged);
+    EXPECT_EQ(packed, GetParam().packed[tier]);
+    if (tier == 4) EXPECT_EQ(packs, GetParam().packs_on_sme2);
+  }
+}
+
+TEST_P(Routing, LoadedDelegates) {
+  size_t judged = 0, packed = 0, stock = 0;
+  for (const test::ModelPayload& payload : model_.payloads) {
+    InitContext context;
+    context.named_data = model_.named_data.get();
+    const auto load = [&] { return BlobRunner::Load(SwitchyardBackend(), payload.bytes, context); };
+    auto runner = load();
+    ASSERT_TRUE(runner) << payload.name << ": " << runner.error().ToString();
+    judged += LoadedReport(*runner->handle()).NumJudged();
+    packed += LoadedReport(*runner->handle()).NumPacked();
+    context.load_options["packed_kernels"] = false;
+    auto off = load();
+    ASSERT_TRUE(off) << payload.name << ": " << off.error().ToString();
+    stock += LoadedReport(*off->handle()).NumPacked();
+  }
+  EXPECT_EQ(judged, GetParam().judged);
+  EXPECT_EQ(packed, GetParam().packed[HostTier()]);
+  EXPECT_EQ(stock, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Routing, testing::ValuesIn(kExpectations), [](const auto& info) {
+  std::string name = info.param.model;
+  std::ranges::replace(name, '.', '_');
+  return name;
+});
+
+TEST(SharedWeights, TwoMethodsHoldOneCopy) {
+  test::Model model = test::LoadTestModel("file.shared_weights");
+  std::vector<BlobRunner> runners;
+  std::vector<uint64_t> bytes, shared;
+  for (const test::ModelPayload& payload : model.payloads) {
+    InitContext context;
+    context.named_data = model.named_data.get();
+    auto runner = BlobRunner::Load(SwitchyardBackend(), payload.bytes, context);
+    ASSERT_TRUE(runner) << runner.error().ToString();
+    bytes.push_back(LoadedReport(*runner->handle()).packed_weight_bytes);
+    shared.push_back(LoadedReport(*runner->handle()).shared_packed_weight_bytes);
+    runners.push_back(*std::move(runner));
+  }
+  ASSERT_EQ(bytes.size(), 2u);
+  if (HostTier() < 3) GTEST_SKIP() << "this CPU has no packed row for f32";
+  EXPECT_GT(bytes[0], 0u);
+  EXPECT_EQ(shared[0], 0u);
+  EXPECT_EQ(bytes[1], bytes[0]);
+  EXPECT_EQ(shared[1], bytes[1]);
+}
+
+}  // namespace
+}  // namespace switchyard
