@@ -85,8 +85,9 @@ class Lowering {
   Result<uint32_t> Input(size_t i);
   // XNNPACK's id of an output.
   Result<uint32_t> Output(size_t i = 0);
-  // A constant filter or bias with its elements converted to `type`, which must be its own type or
-  // f32; no value (XNN_INVALID_VALUE_ID) when the node has no such input.
+  // A constant filter or bias with its elements converted to `type`, which must be its own type,
+  // f32 for floats or int8 for int4; no value (XNN_INVALID_VALUE_ID) when the node has no such
+  // input.
   Result<uint32_t> Weights(size_t i, DataType type);
   // A new value between two XNNPACK nodes, of the type (and quantization) of `like`.
   Result<uint32_t> Intermediate(const Value& like, size_t rank);

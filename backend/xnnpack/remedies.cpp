@@ -39,8 +39,8 @@ bool HasConstantWeights(const Graph& graph, const Node& node) {
   });
 }
 
-// The matrix product that a node computes: N output channels from sums of K products. Zero for
-// other nodes and for dims of an unexpected rank.
+// The matrix product that a node computes, for each group: N output channels from sums of K
+// products. Zero for other nodes and for dims of an unexpected rank.
 struct Product {
   uint64_t n = 0, k = 0;
 };
@@ -56,14 +56,16 @@ Product ProductOf(const Graph& graph, const Node& node) {
                       : Product{.n = b.back(0), .k = b.back(1)};
   }
   if (IsConvolution(node) && b.rank() == 4) {
-    if (node.kind == NodeKind::kDepthwiseConv2d) return {.n = 1, .k = b[1] * b[2]};
-    return {.n = b[0], .k = b[1] * b[2] * b[3]};
+    const auto& attributes = std::get<ConvolutionAttributes>(node.attributes);
+    const bool is_depthwise = node.kind == NodeKind::kDepthwiseConv2d;
+    return {.n = attributes.group_output_channels, .k = b[1] * b[2] * (is_depthwise ? 1 : b[3])};
   }
   return {};
 }
 
 bool AnyCpu(const CpuFeatures&) { return true; }
 bool HasAvx512Fp16(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAvx512Fp16); }
+bool HasAmxInt8(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAmxInt8); }
 bool HasAvx512Vnni(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAvx512Vnni); }
 bool HasNeonFp16(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kNeonFp16); }
 bool HasNoF16(const CpuFeatures& cpu) {
@@ -76,8 +78,7 @@ bool IsBF16(const Graph& graph, const Node& node) {
   return AnyActivation(graph, node, [](DataType type) { return type == kBF16; });
 }
 bool IsWideF16Product(const Graph& graph, const Node& node) {
-  return node.kind != NodeKind::kDepthwiseConv2d && ProductOf(graph, node).n >= 64 &&
-         InputIs(graph, node, kF16);
+  return ProductOf(graph, node).n >= 64 && InputIs(graph, node, kF16);
 }
 bool IsDeepF16Product(const Graph& graph, const Node& node) {
   return ProductOf(graph, node).k >= kMaxF16Depth && InputIs(graph, node, kF16);
@@ -120,6 +121,10 @@ bool HasOtherFloatWeights(const Graph& graph, const Node& node) {
 bool IsBlockwiseInt4(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && FilterIs(graph, node, kQBInt4);
 }
+bool IsChannelInt4OfDynamicInput(const Graph& graph, const Node& node) {
+  return IsFullyConnected(node) && InputIs(graph, node, kQDInt8) &&
+         FilterIs(graph, node, kQCInt4) && ProductOf(graph, node).k >= 64;
+}
 bool ComputesF32(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && IsFloat(graph.values[node.inputs[0]].type) &&
          IsFloat(graph.values[node.outputs[0]].type);
@@ -155,6 +160,9 @@ constexpr Remedy kRemedies[] = {
     {"weights.float", kWidenWeights, &AnyCpu, &HasOtherFloatWeights,
      "f32 x f16, f16 x f16 with f32 bias, f16 x f32 with f16 bias are refused with status 2; f16 "
      "convolutions take f32 weights only"},
+    {"qc4w.amx", kWidenInt4, &HasAmxInt8, &IsChannelInt4OfDynamicInput,
+     "the AMX micro-kernels give other numbers each time as soon as K reaches 64, a whole tile "
+     "row"},
     {"qb4w.avx512vnni", kOwnStep, &HasAvx512Vnni, &IsBlockwiseInt4,
      "a 14-row micro-kernel reads quantization parameters beyond the 10 that subgraphs pad: the "
      "last row is wrong when M > 1 and M mod 14 is 1, 2 or 3"},

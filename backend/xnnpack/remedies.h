@@ -20,6 +20,9 @@ enum class RemedyAction : uint8_t {
   kMatrixMultiply,
   // Constant filters and biases are widened to f32 while the step is created.
   kWidenWeights,
+  // A constant int4 filter is widened to int8 while the step is created: the same products and
+  // sums.
+  kWidenInt4,
 };
 
 struct Remedy {

@@ -37,6 +37,32 @@ Status CheckGroups(const Value& value, const PerGroupQuantization& quantization)
               Describe(value), group, quantization.scales.size());
 }
 
+// A float constant as f32, or one of int4 with a scale per channel as int8, with XNNPACK's
+// over-read slack.
+Result<AlignedBuffer> Widened(const Value& value, const void* data, DataType type,
+                              Allocator& allocator) {
+  const std::optional<size_t> count = value.dims.NumElements();
+  if (count && IsFloat(value.type) && type == DataType::kF32) {
+    return WidenedCopy(value.type, data, *count, allocator, Describe(value));
+  }
+  if (!count || value.dims.rank() == 0 || value.type != DataType::kQCInt4 ||
+      type != DataType::kQCInt8) {
+    return Refuse(value, "a type that cannot be widened", Name(type));
+  }
+  SWITCHYARD_ASSIGN(AlignedBuffer copy,
+                    AlignedBuffer::Allocate(allocator, *count + OverReadBytes(), Describe(value)));
+  const auto* nibbles = static_cast<const uint8_t*>(data);
+  auto* to = reinterpret_cast<int8_t*>(copy.data());
+  const size_t columns = value.dims.back(), row_bytes = (columns + 1) / 2;
+  for (size_t i = 0; i < *count; ++i) {
+    const size_t row = i / columns, column = i % columns;
+    const int nibble = nibbles[row * row_bytes + column / 2] >> (column % 2 * 4) & 15;
+    to[i] = static_cast<int8_t>(nibble - WeightZeroPoint(value.type));
+  }
+  std::ranges::fill(std::span(copy.data() + *count, OverReadBytes()), std::byte{0});
+  return copy;
+}
+
 }  // namespace
 
 Result<uint32_t> Lowering::Define(const Value& value, DataType type, const Dims& dims,
@@ -118,14 +144,9 @@ Result<uint32_t> Lowering::DefineConstant(ValueIndex index, DataType type) {
                 Describe(value));
   }
   if (type != value.type) {
-    const std::optional<size_t> count = value.dims.NumElements();
-    if (!IsFloat(value.type) || type != DataType::kF32 || !count) {
-      return Refuse(value, "a type that cannot be widened", Name(type));
-    }
     Allocator& allocator =
         environment_.allocator != nullptr ? *environment_.allocator : DefaultAllocator();
-    SWITCHYARD_ASSIGN(AlignedBuffer copy,
-                      WidenedCopy(value.type, data, *count, allocator, Describe(value)));
+    SWITCHYARD_ASSIGN(AlignedBuffer copy, Widened(value, data, type, allocator));
     data = copy.data();
     (is_consumed_[index] ? temporary_constants_ : kept_constants_).push_back(std::move(copy));
   }

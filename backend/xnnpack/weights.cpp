@@ -12,9 +12,13 @@ using enum DataType;
 bool HasBias(const Lowering& lowering) { return lowering.node().inputs.size() > 2; }
 
 // The type in which a constant weight is handed to XNNPACK. Float weights of another type than the
-// row's are widened: f16 to f32, bf16 to f32.
+// row's are widened, f16 to f32, bf16 to f32, and int4 filters to int8 where a remedy says so.
 DataType WeightType(const Lowering& lowering, size_t i, DataType wanted) {
   const Value& value = lowering.input(i);
+  if (i == 1 && value.type == kQCInt4 && lowering.use_remedies() &&
+      FindRemedy(RemedyAction::kWidenInt4, lowering.graph(), lowering.node(), lowering.cpu())) {
+    return kQCInt8;
+  }
   const bool widens = lowering.use_remedies() && value.constant && IsFloat(value.type);
   if (widens && wanted == kF32) return kF32;
   return value.constant ? value.type : lowering.TypeOf(value);

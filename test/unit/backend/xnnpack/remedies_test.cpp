@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
 #include <set>
 
 #include "test/support/graph_builder.h"
@@ -29,6 +31,7 @@ RunnerOptions OnCpuOf(std::string_view id) {
   RunnerOptions options;
   CpuFeatures& cpu = options.cpu;
   if (id == "f16.avx512fp16.n64") cpu.Add(CpuFeature::kAvx512Fp16);
+  if (id == "qc4w.amx") cpu.Add(CpuFeature::kAmxInt8);
   if (id == "qb4w.avx512vnni") cpu.Add(CpuFeature::kAvx512Vnni);
   if (id == "f16.neon.deep") cpu.Add(CpuFeature::kNeonFp16);
   if (id == "f16.no_arithmetic") {
@@ -75,7 +78,7 @@ float WorstError(const Case& c, const std::vector<Tensor>& tensors) {
   float worst = 0;
   for (size_t i = 0; i < c.expected.size(); ++i) {
     const float error = std::abs(found[i] - c.expected[i]);
-    if (!(error <= worst)) worst = error;
+    worst = std::isnan(error) ? std::numeric_limits<float>::infinity() : std::max(worst, error);
   }
   return worst;
 }
@@ -121,6 +124,7 @@ TEST(Remedies, AreAllTested) {
                                              "f16.argmax",
                                              "f16.computed_weights",
                                              "weights.float",
+                                             "qc4w.amx",
                                              "qb4w.avx512vnni",
                                              "f32.sme2.long_vectors",
                                              "f32.sme2.quantized_weights",
@@ -138,6 +142,24 @@ TEST(Remedies, F16OnAvx512Fp16) {
                  /*refused=*/false);
   const Case narrow = FullyConnectedCase(kF16, kF16, kF16, 1, 63, 4, 4e-3f);
   EXPECT_FALSE(RowOf("f16.avx512fp16.n64").node(narrow.graph, narrow.graph.nodes[0]));
+}
+
+// What is exported as a depthwise convolution with one group is a product with all output channels.
+TEST(Remedies, F16DepthwiseOfOneChannelOnAvx512Fp16) {
+  constexpr size_t kOut = 64, kWidth = 4;
+  const auto x = RandomValues(kWidth, 1), w = RandomValues(kWidth * kOut, 2);
+  std::vector<float> expected(kOut);
+  for (size_t i = 0; i < w.size(); ++i) expected[i % kOut] += x[i / kOut] * w[i];
+  GraphBuilder b;
+  const ValueIndex in = b.Input(kF16, {1, 1, kWidth, 1}), out = b.Output(kF16, {1, 1, 1, kOut});
+  b.Add(NodeKind::kDepthwiseConv2d, {in, b.Constant(kF32, {1, 1, kWidth, kOut}, w)}, {out},
+        ConvolutionAttributes{.kernel_width = kWidth, .group_output_channels = kOut});
+  const Case c = {.graph = b.Build(),
+                  .inputs = {FloatTensor(kF16, {1, 1, kWidth, 1}, x)},
+                  .expected = expected,
+                  .type = kF16,
+                  .tolerance = 4e-3f};
+  ExpectRemedied("f16.avx512fp16.n64", c, /*refused=*/false);
 }
 
 TEST(Remedies, F16WithoutF16Arithmetic) {
@@ -249,6 +271,40 @@ TEST(Remedies, WeightsOfAnotherFloatType) {
     SCOPED_TRACE(std::format("{}.{}.{}", Name(c.type), Name(c.filter), Name(c.bias)));
     ExpectRemedied("weights.float", FullyConnectedCase(c.type, c.filter, c.bias, 5, 7, 9, 1e-2f),
                    /*refused=*/true);
+  }
+}
+
+Case ChannelInt4Case(size_t m) {
+  constexpr size_t kN = 5, kK = 65;
+  const auto x = RandomValues(m * kK, 1);
+  std::vector<int> q(kN * kK);
+  std::vector<float> real(q.size()), scales;
+  for (size_t i = 0; i < kN; ++i) scales.push_back(static_cast<float>(i + 1) / 64);
+  for (size_t i = 0; i < q.size(); ++i) {
+    q[i] = static_cast<int>(i * 7919 % 16) - 8;
+    real[i] = static_cast<float>(q[i]) * scales[i / kK];
+  }
+  GraphBuilder b;
+  const ValueIndex in = b.Input(kF32, {m, kK}), out = b.Output(kF32, {m, kN});
+  const ValueIndex d = b.Internal(kQDInt8, {m, kK}, PerTokenQuantization{1});
+  b.Add(NodeKind::kConvert, {in}, {d});
+  b.Add(NodeKind::kFullyConnected,
+        {d, b.Constant(kQCInt4, {kN, kK}, PackInt4(q, kK), b.PerChannel(0, scales))}, {out});
+  const auto expected = Product(QuantizedRows(x, m, kK), real, {}, m, kN, kK);
+  float largest = 0;
+  for (float y : expected) largest = std::max(largest, std::abs(y));
+  return {.graph = b.Build(),
+          .inputs = {Tensor::Of({m, kK}, x)},
+          .expected = expected,
+          .type = kF32,
+          .tolerance = largest * 2e-3f,
+          .node = 1};
+}
+
+TEST(Remedies, ChannelInt4OnAmx) {
+  for (const size_t m : {1, 2, 16, 17}) {
+    SCOPED_TRACE(m);
+    ExpectRemedied("qc4w.amx", ChannelInt4Case(m), /*refused=*/false);
   }
 }
 
