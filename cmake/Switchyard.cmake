@@ -71,7 +71,9 @@ endfunction()
 
 # A GoogleTest program, and one ctest test of the same name with the label "unit" and the given
 # ones. DATA: it reads test/data, whose path it finds in SWITCHYARD_TEST_DATA (a string literal).
-# TIMEOUT is in seconds of a native run without sanitizers; the others get more.
+# TIMEOUT is in seconds of a native run without sanitizers; the others get more. The label "threads"
+# is for tests in which several threads meet, the ones that ThreadSanitizer has something to say of.
+add_custom_target(thread_tests)
 function(switchyard_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "DATA" "TIMEOUT" "SOURCES;DEPS;LABELS")
   switchyard_no_leftovers(arg)
@@ -86,6 +88,9 @@ function(switchyard_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
   add_test(NAME ${name} COMMAND ${name})
   switchyard_test_properties(${name} TIMEOUT ${arg_TIMEOUT} LABELS unit ${arg_LABELS})
+  if("threads" IN_LIST arg_LABELS)
+    add_dependencies(thread_tests ${name})
+  endif()
 endfunction()
 
 # The same time limits, labels and sanitizer settings for any ctest test.
