@@ -58,6 +58,15 @@ TEST(CheckFootprint, AShapeThatGrowsIsRefusedBeforeItIsThere) {
   EXPECT_THAT(status.error().message, HasSubstr("value 1"));
 }
 
+// An output is the host's memory, but not the f32 form of one in 16 bits.
+TEST(CheckFootprint, CountsOutputsThatAreComputedInF32) {
+  for (const DataType type : {kF16, kBF16}) {
+    GraphBuilder b;
+    b.Add(NodeKind::kAbs, {b.Input(type, {10, 7})}, {b.Output(type, {10, 7})});
+    EXPECT_THAT(ExpectNeeds(b.Build(), 10 * 7 * 4), HasSubstr("value 1"));
+  }
+}
+
 // The outputs of a pooling are few; the pointers to its windows are not.
 TEST(CheckFootprint, CountsThePointersToWindows) {
   GraphBuilder b;
