@@ -12,10 +12,8 @@
 
 #include "backend/switchyard_backend.h"
 #include "runtime/blob_runner.h"
-#include "schema/graph_check.h"
 #include "schema/writer.h"
 #include "test/support/graph_builder.h"
-#include "test/support/payloads.h"
 #include "test/unit/backend/hostile_run.h"
 
 namespace switchyard {

@@ -49,7 +49,7 @@ void RunMutants(std::string_view name, const Graph& graph, uint64_t seed, size_t
                 HostileTally& tally);
 
 // While it lives, a signal that ends the process (an assert, a bad access, or a step that takes
-// longer than two minutes) first prints what was being run.
+// longer than five minutes) first prints what was being run.
 class CrashReporter {
  public:
   CrashReporter();

@@ -1,0 +1,63 @@
+// The catalogue of reasons, and how a reason reads.
+#include <set>
+#include <string_view>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "partition_rules/classify.h"
+#include "partition_rules/rule.h"
+#include "runtime/base/reason.h"
+#include "schema/node_kinds.h"
+
+namespace switchyard {
+namespace {
+
+TEST(Reasons, ReadWell) {
+  const Reason reason = {ReasonId::kFcQb4wGroup, "48", "a multiple of 32"};
+  EXPECT_EQ(reason.ToString(),
+            "group size: 48, expected a multiple of 32; export with group_size=32 [fc.qb4w.group]");
+}
+
+TEST(Reasons, RowsAreInOrderWithIdsOfTheirOwn) {
+  std::set<std::string_view> ids;
+  for (size_t i = 0; i < ReasonCatalogue().size(); ++i) {
+    const ReasonRow& row = ReasonCatalogue()[i];
+    EXPECT_EQ(static_cast<size_t>(row.reason), i);
+    EXPECT_EQ(&Row(row.reason), &row);
+    EXPECT_TRUE(ids.insert(row.id).second) << row.id;
+    EXPECT_FALSE(row.what.empty() || row.hint.empty()) << row.id;
+  }
+}
+
+// No reason of the rules is left over, and none stands for two things.
+TEST(Reasons, OfTheRulesAreThoseOfTheRows) {
+  std::set<std::string_view> used;
+  for (const OperatorRules& rules : RuleTable()) {
+    std::set<std::string_view> of_operator = {Row(rules.types).id};
+    for (const Constraint& c : rules.exclusions) of_operator.insert(Row(c.reason).id);
+    for (const Rule& rule : rules.rows) {
+      for (const Constraint& c : rule.constraints) of_operator.insert(Row(c.reason).id);
+    }
+    for (const std::string_view id : of_operator) {
+      EXPECT_TRUE(used.insert(id).second) << id << " belongs to two operators";
+    }
+  }
+  std::set<std::string_view> all;
+  for (const ReasonRow& row : ReasonCatalogue()) {
+    if (!row.id.starts_with("kernel.")) all.insert(row.id);
+  }
+  EXPECT_EQ(used, all);
+}
+
+TEST(RuleTable, JudgesTheProducts) {
+  std::set<NodeKind> judged;
+  for (const NodeKindInfo& info : NodeKindTable()) {
+    if (IsJudged(info.kind)) judged.insert(info.kind);
+  }
+  EXPECT_THAT(judged, testing::UnorderedElementsAre(
+                          NodeKind::kFullyConnected, NodeKind::kConv2d, NodeKind::kDepthwiseConv2d,
+                          NodeKind::kConvTranspose2d, NodeKind::kBatchMatrixMultiply));
+}
+
+}  // namespace
+}  // namespace switchyard
