@@ -63,7 +63,7 @@ Finding OutputIsQInt8(const Subject& subject) { return OutputIs(subject, DataTyp
 Finding WeightsAreSymmetric(const Subject& subject) {
   const auto* tensor = std::get_if<PerTensorQuantization>(&subject.weights().quantization);
   if (tensor == nullptr || tensor->zero_point == 0) return std::nullopt;
-  return Found{std::format("zero point {}", tensor->zero_point), "0"};
+  return Found{std::to_string(tensor->zero_point), "0"};
 }
 
 float WeightScale(const Value& weights, size_t channel) {
