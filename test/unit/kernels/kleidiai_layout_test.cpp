@@ -226,11 +226,12 @@ TEST_P(KleidiAiLayout, SizesAgreeWithTheGetters) {
         size_t lhs = 0, rhs = 0;
         switch (kernel().variant) {
           case Variant::kPf32:
-            lhs = kai_get_lhs_packed_size_lhs_pack_f32p2vlx1_f32_sme(m, k, mr, kr, sr);
-            rhs = kai_get_rhs_packed_size_rhs_pack_nxk_f32p2vlx1biasf32_f32_f32_sme(n, k);
             if (kernel().gemv_only) {
               lhs = m * k * sizeof(float);
               rhs = kai_get_rhs_packed_size_rhs_pack_kxn_f32p16vlx1b_f32_f32_sme(n, k);
+            } else {
+              lhs = kai_get_lhs_packed_size_lhs_pack_f32p2vlx1_f32_sme(m, k, mr, kr, sr);
+              rhs = kai_get_rhs_packed_size_rhs_pack_nxk_f32p2vlx1biasf32_f32_f32_sme(n, k);
             }
             break;
           case Variant::kPf16:
