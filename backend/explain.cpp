@@ -2,6 +2,7 @@
 
 #include "backend/plan/fuse.h"
 #include "backend/plan/shapes.h"
+#include "backend/xnnpack/remedies.h"
 #include "backend/xnnpack/stock_step.h"
 
 namespace switchyard {
@@ -14,6 +15,12 @@ Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteO
       RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu.allowed, options));
   const Plan plan = MakePlan(graph, NodesWithOwnStep(graph, cpu), routes);
   return MakeReport(graph, shapes, routes, plan, cpu, StockRemedies(graph, cpu));
+}
+
+std::vector<StockRemedy> AllStockRemedies() {
+  std::vector<StockRemedy> remedies;
+  for (const Remedy& row : RemedyTable()) remedies.push_back({row.id, row.evidence});
+  return remedies;
 }
 
 }  // namespace switchyard
