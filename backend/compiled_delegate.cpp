@@ -9,7 +9,6 @@
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
 #include "backend/plan/shapes.h"
-#include "kernels/cpu_mask.h"
 #include "kernels/sme_units.h"
 #include "schema/payload.h"
 
@@ -94,18 +93,19 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
     if (graph_.values[i].is_external_input) external_inputs_.push_back(i);
     if (graph_.values[i].is_external_output) external_outputs_.push_back(i);
   }
-  SWITCHYARD_ASSIGN(cpu_, MaskCpu(options_.cpu_features, HostCpuFeatures()));
-  SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(), cpu_,
-                                        options_.routes));
-  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, HostCpuFeatures()), routes_);
-  report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_);
+  SWITCHYARD_ASSIGN(const CpuFeatures allowed, MaskCpu(options_.cpu_features, HostCpuFeatures()));
+  cpu_ = {HostCpuFeatures(), allowed};
+  SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(),
+                                        cpu_.allowed, options_.routes));
+  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
+  report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   data_.assign(graph_.values.size(), nullptr);
 
   std::vector<AlignedBuffer> temporary;
   SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
   SWITCHYARD_TRY(
       CreateSteps(constant_data,
-                  {.cpu = cpu_,
+                  {.cpu = cpu_.allowed,
                    .thread_pool = services_.thread_pool,
                    .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
                    .allocator = *services_.allocator,
@@ -151,7 +151,7 @@ Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
 
 Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_data,
                                      const PackedEnvironment& packed_environment) {
-  const StockEnvironment stock_environment{.cpu = HostCpuFeatures(),
+  const StockEnvironment stock_environment{.cpu = cpu_,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator};

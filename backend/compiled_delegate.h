@@ -14,7 +14,7 @@
 #include "backend/plan/route.h"
 #include "backend/workspace.h"
 #include "backend/xnnpack/stock_step.h"
-#include "kernels/cpu_features.h"
+#include "kernels/cpu_mask.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/backend.h"
 #include "runtime/base/error.h"
@@ -74,7 +74,7 @@ class CompiledDelegate : public DelegateHandle {
 
   Graph graph_;
   Plan plan_;
-  CpuFeatures cpu_;  // what packed kernels may use
+  MaskedCpu cpu_ = CpuFeatures();
   std::vector<Route> routes_;
   std::vector<Runner> steps_;  // as plan_.steps
   RouteReport report_;

@@ -21,6 +21,15 @@ namespace switchyard {
 // the host's if it is named. InvalidArgument, naming the word and the allowed ones.
 Result<CpuFeatures> ParseCpu(std::string_view text, const CpuFeatures& host);
 
+// A CPU under a mask. The mask limits our rows only: stock XNNPACK detects the CPU by itself.
+struct MaskedCpu {
+  MaskedCpu(const CpuFeatures& cpu) : host(cpu), allowed(cpu) {}  // no mask
+  MaskedCpu(const CpuFeatures& cpu, const CpuFeatures& left) : host(cpu), allowed(left) {}
+
+  CpuFeatures host;     // what XNNPACK uses
+  CpuFeatures allowed;  // what our rows may use
+};
+
 // What is left of `host`: features can only be taken away, and the vector length is the hardware's.
 // InvalidArgument as above, and for a vector length.
 Result<CpuFeatures> MaskCpu(std::string_view text, const CpuFeatures& host);

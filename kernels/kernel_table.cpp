@@ -47,6 +47,26 @@ constexpr MicroKernel kTable[] = {
      .n_step = Vl(2),
      .lhs_layout = "f32p2vlx1"},
 
+    // Weights that only ever meet single rows: 16 VL columns side by side, which a GEMV reads as
+    // one stream instead of eight. Behind the rows whose layout a GEMM reads as well, for three
+    // reasons: a method for single rows (decode) usually has a sibling for many (prefill) with the
+    // same weights, and one layout is one copy; less than 16 VL columns are padded to so many (256
+    // at 512 bits: a classifier of 10 would read 26 times its weights); and that one stream is
+    // faster has not been measured on any CPU. Option force_kernel takes it.
+    {.name = "pf32_sme2_gemv",
+     .variant = Variant::kPf32,
+     .provider = Provider::kKleidiAi,
+     .required = kNeedsSme2,
+     .gemv = {"matmul_clamp_f32_f32_f32p16vlx1b_1x16vl_sme2_mla", false, Vl(16)},
+     .mr = Fixed(1),
+     .nr = Vl(16),
+     .kr = 1,
+     .sr = 1,
+     .m_step = Fixed(1),
+     .n_step = Vl(16),
+     .gemv_only = true,
+     .lhs_layout = "f32"},
+
     {.name = "pf16_sme2",
      .variant = Variant::kPf16,
      .provider = Provider::kKleidiAi,

@@ -35,8 +35,8 @@ struct MicroKernel {
   std::string_view name;  // of the row: variant, ISA, and the tile where one ISA has several
   Variant variant;
   Provider provider;
-  uint32_t required;      // bits of CpuFeature
-  std::string_view gemm;  // the provider's names
+  uint32_t required;           // bits of CpuFeature
+  std::string_view gemm = {};  // the provider's names; empty: gemv_only
   GemvInfo gemv = {};
   std::string_view imatmul = {};  // indirect convolution; empty: none
   // Packing: mr rows of the left-hand side, nr columns of the right-hand side, kr values of k

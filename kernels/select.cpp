@@ -47,7 +47,7 @@ std::optional<Reason> Refuse(const MicroKernel& kernel, const GemmProblem& probl
                              const CpuFeatures& cpu) {
   if (const CpuFeatures missing = cpu.Missing(kernel.required); !missing.IsEmpty()) {
     return Reason{ReasonId::kKernelCpuFeature, std::format("no {}", missing.ToString()),
-                  "all that the kernel uses"};
+                  CpuFeatures().Missing(kernel.required).ToString()};
   }
   const uint32_t svl = cpu.streaming_vector_bits;
   if (kernel.IsScalable() && !IsStreamingVectorLength(svl)) {

@@ -15,6 +15,7 @@
 #include "tools/host.h"
 #include "tools/inspect.h"
 #include "tools/run.h"
+#include "tools/tables.h"
 #include "tools/text.h"
 
 namespace switchyard::tools {
@@ -30,6 +31,7 @@ struct Options {
   bool verbose = false;
   InspectOptions inspect;
   ExplainOptions explain;
+  TablesOptions tables;
   ExtractOptions extract;
   RunOptions run;
   CheckOptions check;
@@ -70,6 +72,13 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
                       "Also the nodes that always run on stock XNNPACK");
     explain->add_flag("--json", options.explain.json, "Write JSON");
     explain->callback([&] { action = [&] { return Explain(options.explain, out); }; });
+
+    CLI::App* tables =
+        app.add_subcommand("tables", "Print the tables that decide what runs where, as Markdown");
+    tables->add_option("NAME", options.tables.names,
+                       "rules, kernels, reasons, remedies or options (default: all)");
+    tables->callback(
+        [&] { action = [&] { return Tables(options.tables, cli.backend_options, out); }; });
 
     CLI::App* extract =
         app.add_subcommand("extract",

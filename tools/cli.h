@@ -2,9 +2,11 @@
 #pragma once
 
 #include <ostream>
+#include <span>
 #include <string>
 
 #include "runtime/backend.h"
+#include "runtime/options.h"
 
 namespace switchyard::tools {
 
@@ -12,7 +14,8 @@ struct Cli {
   std::string name;                    // of the executable
   std::string description;             // what it runs models on
   Backend* payload_backend = nullptr;  // for `run` on bare payloads; null: it has none
-  bool reads_files = false;            // has `inspect` and `extract`
+  bool reads_files = false;            // has `inspect`, `explain`, `extract` and `tables`
+  std::span<const OptionRow> backend_options = {};  // for `tables`
 };
 
 // Returns the exit code. Never throws.

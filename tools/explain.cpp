@@ -2,8 +2,10 @@
 
 #include <nlohmann/json.hpp>
 #include <utility>
+#include <vector>
 
-#include "backend/plan/report.h"
+#include "backend/explain.h"
+#include "backend/plan/format_report.h"
 #include "kernels/cpu_mask.h"
 #include "schema/payload.h"
 #include "tools/model_file.h"
@@ -39,8 +41,18 @@ std::vector<Delegate> DelegatesOf(const ModelFile& model) {
   return delegates;
 }
 
-double Share(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+// A name, or null for none.
+ordered_json NameOrNull(std::string_view name) {
+  return name.empty() ? ordered_json() : ordered_json(name);
+}
+
+ordered_json StockJson(const NodeReport& node) {
+  ordered_json json = {{"runs", Name(node.stock_form)}, {"islands", node.islands}};
+  json["remedies"] = ordered_json::array();
+  for (const StockRemedy& remedy : node.remedies) {
+    json["remedies"].push_back({{"id", remedy.id}, {"evidence", remedy.evidence}});
+  }
+  return json;
 }
 
 ordered_json NodeJson(const NodeReport& node) {
@@ -56,8 +68,11 @@ ordered_json NodeJson(const NodeReport& node) {
   json["route"] = node.kernel != nullptr ? "packed" : "stock";
   json["kernel"] = nullptr;
   if (node.kernel != nullptr) {
-    json["kernel"] = {
-        {"name", node.kernel->name}, {"gemm", node.kernel->gemm}, {"gemv", node.kernel->gemv.name}};
+    json["kernel"] = {{"name", node.kernel->name},
+                      {"gemm", NameOrNull(node.gemm)},
+                      {"gemv", NameOrNull(node.gemv)}};
+  } else {
+    json["stock"] = StockJson(node);
   }
   json["absorbed"] = ordered_json::array();
   for (const AbsorbedNode& absorbed : node.absorbed) {
@@ -77,6 +92,28 @@ ordered_json NodeJson(const NodeReport& node) {
   return json;
 }
 
+ordered_json DelegateJson(const Delegate& delegate, const RouteReport& report, bool all_nodes) {
+  ordered_json nodes = ordered_json::array();
+  for (const NodeReport& node : report.nodes) {
+    if (node.is_judged || all_nodes) nodes.push_back(NodeJson(node));
+  }
+  return {{"method", delegate.method},
+          {"index", delegate.index},
+          {"lhs_packs", report.num_lhs_packs},
+          {"islands", report.num_islands},
+          {"nodes", std::move(nodes)}};
+}
+
+void PrintCpus(std::span<const std::string> names, std::span<const CpuFeatures> cpus,
+               std::ostream& out) {
+  for (size_t i = 0; i < cpus.size(); ++i) {
+    out << std::format("cpu {}: {}", names[i], cpus[i].ToString());
+    const uint32_t bits = cpus[i].streaming_vector_bits;
+    if (bits != 0) out << std::format(", streaming vectors of {} bits", bits);
+    out << '\n';
+  }
+}
+
 }  // namespace
 
 Outcome<ExitCode> Explain(const ExplainOptions& options, std::ostream& out) {
@@ -89,47 +126,45 @@ Outcome<ExitCode> Explain(const ExplainOptions& options, std::ostream& out) {
     cpus.push_back(*cpu);
   }
   SWITCHYARD_ASSIGN(const ModelFile model, OpenModelFile(options.file, options.data));
-  ordered_json json = {{"version", kJsonVersion},
-                       {"file", options.file.filename().string()},
-                       {"cpus", ordered_json::array()}};
-  for (size_t i = 0; i < cpus.size(); ++i) {
-    ordered_json cpu_json = {{"name", names[i]}, {"delegates", ordered_json::array()}};
-    if (!options.json) out << std::format("cpu {} ({})\n", names[i], cpus[i].ToString());
-    size_t judged = 0, packed = 0;
-    uint64_t macs = 0, packed_macs = 0;
-    for (const Delegate& delegate : DelegatesOf(model)) {
+  std::vector<RouteSummary> summaries(cpus.size());
+  std::vector<ordered_json> json_delegates(cpus.size(), ordered_json::array());
+  if (!options.json) PrintCpus(names, cpus, out);
+  for (const Delegate& delegate : DelegatesOf(model)) {
+    std::vector<RouteReport> reports;
+    for (const CpuFeatures& cpu : cpus) {
       Result<Graph> graph = ReadPayload(delegate.payload, model.named_data.get());
       if (!graph) return FailWith(delegate.Name(), graph.error());
-      Result<RouteReport> report = ExplainGraph(*std::move(graph), cpus[i], {});
+      Result<RouteReport> report = ExplainGraph(*std::move(graph), cpu, {});
       if (!report) return FailWith(delegate.Name(), report.error());
-      judged += report->NumJudged();
-      packed += report->NumPacked();
-      macs += report->Macs();
-      packed_macs += report->PackedMacs();
-      if (!options.json) {
-        out << ' ' << Printable(delegate.Name()) << '\n'
-            << FormatReport(*report, options.all_nodes);
-        continue;
-      }
-      ordered_json nodes = ordered_json::array();
-      for (const NodeReport& node : report->nodes) {
-        if (node.is_judged || options.all_nodes) nodes.push_back(NodeJson(node));
-      }
-      cpu_json["delegates"].push_back({{"method", delegate.method},
-                                       {"index", delegate.index},
-                                       {"lhs_packs", report->num_lhs_packs},
-                                       {"islands", report->num_islands},
-                                       {"nodes", std::move(nodes)}});
+      reports.push_back(*std::move(report));
     }
-    cpu_json["packed_macs_share"] = Share(packed_macs, macs);
-    json["cpus"].push_back(std::move(cpu_json));
+    std::vector<NamedReport> named;
+    for (size_t i = 0; i < cpus.size(); ++i) {
+      summaries[i].Add(reports[i]);
+      named.push_back({names[i], reports[i]});
+      if (options.json) {
+        json_delegates[i].push_back(DelegateJson(delegate, reports[i], options.all_nodes));
+      }
+    }
     if (!options.json) {
-      out << std::format("summary {}: {} of {} nodes packed, {:.1f}% of {} multiply-accumulates\n",
-                         names[i], packed, judged, 100 * Share(packed_macs, macs), macs);
+      const std::string nodes = FormatNodes(named, options.all_nodes);
+      out << Printable(delegate.Name()) << (nodes.empty() ? ": nothing to route\n" : "\n") << nodes;
     }
   }
   if (options.json) {
+    ordered_json json = {{"version", kJsonVersion},
+                         {"file", options.file.filename().string()},
+                         {"cpus", ordered_json::array()}};
+    for (size_t i = 0; i < cpus.size(); ++i) {
+      json["cpus"].push_back({{"name", names[i]},
+                              {"delegates", std::move(json_delegates[i])},
+                              {"packed_macs_share", summaries[i].PackedMacsShare()}});
+    }
     out << json.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
+  } else {
+    for (size_t i = 0; i < cpus.size(); ++i) {
+      out << std::format("summary {}: {}\n", names[i], summaries[i].ToString());
+    }
   }
   return ExitCode::kOk;
 }

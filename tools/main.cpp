@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
           "delegated",
       .payload_backend = &switchyard::SwitchyardBackend(),
       .reads_files = true,
+      .backend_options = switchyard::BackendOptionTable(),
   };
   return switchyard::tools::RunCommandLine(cli, argc, argv, std::cout, std::cerr);
 }

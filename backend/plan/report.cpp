@@ -1,53 +1,25 @@
 #include "backend/plan/report.h"
 
 #include <algorithm>
-#include <format>
-
-#include "backend/plan/fuse.h"
-#include "backend/plan/shapes.h"
+#include <utility>
 
 namespace switchyard {
 namespace {
 
-// "[4, 64] f32 x [32, 64] qcint8 -> [4, 32] f32"
-std::string Signature(const NodeReport& node) {
-  std::string text;
-  const size_t inputs = node.shapes.size() - node.num_outputs;
-  for (size_t i = 0; i < node.shapes.size(); ++i) {
-    text += i == 0 ? "" : i == inputs ? " -> " : ", ";
-    text += std::format("{} {}", ToString(node.shapes[i]), Name(node.types[i]));
-  }
-  return text;
-}
-
-std::string What(const NodeReport& node) {
-  if (node.kernel == nullptr) return std::format("stock ({})", node.stock_form);
-  return std::string(node.kernel->name);
-}
-
-double Percent(uint64_t part, uint64_t whole) {
-  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-}
-
-// Where stock nodes run: "island 0", "islands 0, 2", "operator".
-std::vector<std::string> StockForms(size_t num_nodes, const Plan& plan) {
-  std::vector<std::string> forms(num_nodes);
+// Where stock nodes run.
+void AddStockForms(const Plan& plan, std::span<NodeReport> nodes) {
   size_t island = 0;
   for (const Step& step : plan.steps) {
     if (const auto* set = std::get_if<IslandStep>(&step)) {
       for (const NodeIndex n : set->nodes) {
-        forms[n] += std::format("{}{}", forms[n].empty() ? "island " : ", ", island);
+        nodes[n].stock_form = StockForm::kSubgraph;
+        nodes[n].islands.push_back(island);
       }
       ++island;
     } else if (const auto* own = std::get_if<StockOperatorStep>(&step)) {
-      forms[own->node] = "operator";
+      nodes[own->node].stock_form = StockForm::kOperator;
     }
   }
-  // A Convert whose readers all quantize for themselves.
-  for (std::string& form : forms) {
-    if (form.empty()) form = "fused";
-  }
-  return forms;
 }
 
 // Multiply-accumulates of a judged node at the bounds.
@@ -76,6 +48,27 @@ uint64_t NodeMacs(std::span<const Dims> shapes, const Node& node) {
   }
 }
 
+// The verdict on a node, and what came of it.
+void AddRoute(const Route& route, NodeReport& entry) {
+  entry.is_judged = true;
+  entry.reasons = route.verdict.reasons;
+  entry.kernel = route.kernel;
+  entry.rejected = route.rejected;
+  if (!route.verdict.problem) return;
+  const GemmProblem& problem = *route.verdict.problem;
+  entry.variant = problem.variant;
+  if (!problem.rhs_is_constant) {
+    entry.note = "B is an argument or computed: packed for each execute";
+  }
+  if (route.kernel == nullptr) return;
+  if (problem.op == GemmOperator::kConv2d) {
+    entry.gemm = route.kernel->imatmul;
+  } else {
+    entry.gemm = route.kernel->gemm;
+    entry.gemv = route.kernel->gemv.name;
+  }
+}
+
 }  // namespace
 
 size_t RouteReport::NumJudged() const {
@@ -95,15 +88,27 @@ uint64_t RouteReport::PackedMacs() const {
   return sum;
 }
 
+std::string_view Name(StockForm form) {
+  switch (form) {
+    case StockForm::kSubgraph:
+      return "XNNPACK subgraph";
+    case StockForm::kOperator:
+      return "XNNPACK operator";
+    case StockForm::kFused:
+      return "fused into its readers";
+  }
+  return {};
+}
+
 RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
-                       std::span<const Route> routes, const Plan& plan, const CpuFeatures& cpu) {
+                       std::span<const Route> routes, const Plan& plan, const MaskedCpu& cpu,
+                       std::vector<std::vector<StockRemedy>> remedies) {
   RouteReport report;
   report.cpu = cpu;
   for (const Step& step : plan.steps) {
     report.num_islands += std::holds_alternative<IslandStep>(step);
     report.num_lhs_packs += std::holds_alternative<PackLhsStep>(step);
   }
-  const std::vector<std::string> stock_forms = StockForms(graph.nodes.size(), plan);
   auto route = routes.begin();
   for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
@@ -119,71 +124,12 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
         entry.types.push_back(graph.values[value].type);
       }
     }
-    entry.stock_form = stock_forms[n];
     entry.macs = NodeMacs(shapes, node);
-    if (route == routes.end() || route->node != n) continue;
-    entry.is_judged = true;
-    entry.kernel = route->kernel;
-    entry.reasons = route->verdict.reasons;
-    entry.rejected = route->rejected;
-    if (route->verdict.problem) {
-      entry.variant = route->verdict.problem->variant;
-      if (!route->verdict.problem->rhs_is_constant) {
-        entry.note = "B is an argument or computed: packed for each execute";
-      }
-    }
-    ++route;
+    if (route != routes.end() && route->node == n) AddRoute(*route++, entry);
+    if (entry.kernel == nullptr) entry.remedies = std::move(remedies[n]);
   }
+  AddStockForms(plan, report.nodes);
   return report;
-}
-
-Result<RouteReport> ExplainGraph(Graph graph, const CpuFeatures& cpu, const RouteOptions& options) {
-  FuseGraph(graph);
-  SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, InferShapesAtBounds(graph));
-  SWITCHYARD_ASSIGN(const std::vector<Route> routes,
-                    RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu, options));
-  const Plan plan = MakePlan(graph, std::vector<bool>(graph.nodes.size(), false), routes);
-  return MakeReport(graph, shapes, routes, plan, cpu);
-}
-
-std::string FormatReport(const RouteReport& report, bool all_nodes) {
-  std::string text;
-  for (const NodeReport& node : report.nodes) {
-    if (!node.is_judged && !all_nodes) continue;
-    text += std::format("  {:>4}  {:<20} {:<13} {}\n", node.id, node.op,
-                        node.variant ? Name(*node.variant) : "-", What(node));
-    text += std::format("        {}\n", Signature(node));
-    if (node.kernel != nullptr) {
-      text += std::format("        gemm {}{}{}\n", node.kernel->gemm,
-                          node.kernel->gemv.name.empty() ? "" : ", gemv ", node.kernel->gemv.name);
-    }
-    for (const AbsorbedNode& absorbed : node.absorbed) {
-      text += std::format("        absorbs node {} {}\n", absorbed.id, Info(absorbed.kind).name);
-    }
-    if (!node.note.empty()) text += std::format("        note: {}\n", node.note);
-    for (const Reason& reason : node.reasons) {
-      text += std::format("        stock: {}\n", reason.ToString());
-    }
-    std::string alternatives;
-    for (const RejectedKernel& rejected : node.rejected) {
-      const Reason& reason = rejected.reason;
-      if (reason.id == ReasonId::kKernelPreferred) {
-        alternatives += std::format(" {}", rejected.kernel->name);
-      } else {
-        text += std::format("        not {}: {}: {} [{}]\n", rejected.kernel->name,
-                            Row(reason.id).what, reason.found, Row(reason.id).id);
-      }
-    }
-    if (!alternatives.empty()) {
-      text += std::format("        would serve too, with force_kernel:{}\n", alternatives);
-    }
-  }
-  text += std::format(
-      "  {} of {} nodes packed, {:.1f}% of {} multiply-accumulates; {} shared activation packs, {} "
-      "XNNPACK islands\n",
-      report.NumPacked(), report.NumJudged(), Percent(report.PackedMacs(), report.Macs()),
-      report.Macs(), report.num_lhs_packs, report.num_islands);
-  return text;
 }
 
 }  // namespace switchyard

@@ -1,22 +1,37 @@
 // What runs where, and why: the answer to "why did this node not run on SME2?". The same report for
-// a CPU at hand and for one that is only described.
+// a CPU at hand and for one that is only described. As text: format_report.h.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backend/plan/plan.h"
 #include "backend/plan/route.h"
-#include "kernels/cpu_features.h"
+#include "kernels/cpu_mask.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/reason.h"
 #include "runtime/base/variant.h"
 #include "schema/graph.h"
 
 namespace switchyard {
+
+// A row of the table of what stock XNNPACK gets wrong (backend/xnnpack/remedies.h).
+struct StockRemedy {
+  std::string_view id;
+  std::string_view evidence;  // what happens without it
+};
+
+// How a stock node runs.
+enum class StockForm : uint8_t {
+  kSubgraph,  // in an island
+  kOperator,  // as a step of its own, through XNNPACK's operator API
+  kFused,     // a Convert: its readers quantize for themselves
+};
+std::string_view Name(StockForm form);
 
 struct NodeReport {
   uint32_t id = 0;  // position in the file
@@ -29,15 +44,21 @@ struct NodeReport {
   bool is_judged = false;               // FullyConnected, a convolution, BatchMatrixMultiply
   uint64_t macs = 0;                    // multiply-accumulates at the bounds; 0 of other operators
   std::optional<Variant> variant;       // of eligible nodes
+  std::vector<Reason> reasons;          // why it has no variant
   const MicroKernel* kernel = nullptr;  // null: stock
-  std::string stock_form;               // of stock nodes: "island 0", "operator", "island 0, 2"
-  std::vector<Reason> reasons;          // why it has no variant, or no kernel
+  // The kernel's micro-kernels that run it: for many rows (of a convolution the indirect one), and
+  // for one. Empty: none.
+  std::string_view gemm, gemv;
   std::vector<RejectedKernel> rejected;
-  std::string note;  // what a reader should know besides
+  // Of stock nodes.
+  StockForm stock_form = StockForm::kFused;
+  std::vector<size_t> islands;        // that it runs in
+  std::vector<StockRemedy> remedies;  // that apply to it
+  std::string note;                   // what a reader should know besides
 };
 
 struct RouteReport {
-  CpuFeatures cpu;                // what our rows may use
+  MaskedCpu cpu = CpuFeatures();
   std::vector<NodeReport> nodes;  // in graph order
   size_t num_islands = 0;
   size_t num_lhs_packs = 0;  // PackLhs steps: activations packed once for all their readers
@@ -51,15 +72,9 @@ struct RouteReport {
   uint64_t PackedMacs() const;
 };
 
+// `remedies` by NodeIndex: what applies to a node where it is stock.
 RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
-                       std::span<const Route> routes, const Plan& plan, const CpuFeatures& cpu);
-
-// The report of a graph on a CPU that need not be this one. `graph` may have been fused already.
-// Errors: as InferShapesAtBounds and RouteGraph.
-Result<RouteReport> ExplainGraph(Graph graph, const CpuFeatures& cpu, const RouteOptions& options);
-
-// A table for people: a line for each judged node, with its reasons under it, and a summary. With
-// `all_nodes` also the lines of the others.
-std::string FormatReport(const RouteReport& report, bool all_nodes);
+                       std::span<const Route> routes, const Plan& plan, const MaskedCpu& cpu,
+                       std::vector<std::vector<StockRemedy>> remedies);
 
 }  // namespace switchyard

@@ -45,7 +45,14 @@ Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& inde
   for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
     if (!IsJudged(graph.nodes[n].kind)) continue;
     Route& route = routes.emplace_back(Route{n, Classify(graph, index, shapes, n), nullptr, {}});
-    if (!route.verdict.problem || !options.packed_kernels) continue;
+    if (!route.verdict.problem) continue;
+    if (!options.packed_kernels) {
+      for (const MicroKernel& kernel : table) {
+        if (kernel.variant != route.verdict.problem->variant) continue;
+        route.rejected.push_back({&kernel, {ReasonId::kKernelOff, "off", "on"}});
+      }
+      continue;
+    }
     Selection selection = Select(table, *route.verdict.problem, cpu, options.force_kernel);
     route.kernel = selection.chosen;
     route.rejected = std::move(selection.rejected);

@@ -72,7 +72,7 @@ class Lowering {
   xnn_subgraph_t subgraph() const { return subgraph_; }
   const Graph& graph() const { return graph_; }
   const Node& node() const { return graph_.nodes[node_]; }
-  const CpuFeatures& cpu() const { return environment_.cpu; }
+  const MaskedCpu& cpu() const { return environment_.cpu; }
   bool use_remedies() const { return environment_.use_remedies; }
   const Value& input(size_t i) const { return graph_.values[node().inputs[i]]; }
   const Value& output(size_t i = 0) const { return graph_.values[node().outputs[i]]; }

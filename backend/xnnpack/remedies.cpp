@@ -63,16 +63,21 @@ Product ProductOf(const Graph& graph, const Node& node) {
   return {};
 }
 
-bool AnyCpu(const CpuFeatures&) { return true; }
-bool HasAvx512Fp16(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAvx512Fp16); }
-bool HasAmxInt8(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAmxInt8); }
-bool HasAvx512Vnni(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kAvx512Vnni); }
-bool HasNeonFp16(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kNeonFp16); }
-bool HasNoF16(const CpuFeatures& cpu) {
-  return cpu.Has(CpuFeature::kNeon) ? !cpu.Has(CpuFeature::kNeonFp16) : !cpu.Has(CpuFeature::kAvx2);
+bool AnyCpu(const MaskedCpu&) { return true; }
+bool HasAvx512Fp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Fp16); }
+bool HasAmxInt8(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAmxInt8); }
+bool HasAvx512Vnni(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Vnni); }
+bool HasNeonFp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kNeonFp16); }
+bool HasNoF16(const MaskedCpu& cpu) {
+  return !cpu.host.Has(cpu.host.Has(CpuFeature::kNeon) ? CpuFeature::kNeonFp16 : CpuFeature::kAvx2);
 }
-bool HasSme2(const CpuFeatures& cpu) { return cpu.Has(CpuFeature::kSme2); }
-bool HasLongSme2(const CpuFeatures& cpu) { return HasSme2(cpu) && cpu.streaming_vector_bits > 512; }
+bool HasSme2(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kSme2); }
+bool HasLongSme2(const MaskedCpu& cpu) {
+  return HasSme2(cpu) && cpu.host.streaming_vector_bits > 512;
+}
+bool HasMaskedSme2(const MaskedCpu& cpu) {
+  return HasSme2(cpu) && !cpu.allowed.Has(CpuFeature::kSme2);
+}
 
 bool IsBF16(const Graph& graph, const Node& node) {
   return AnyActivation(graph, node, [](DataType type) { return type == kBF16; });
@@ -133,6 +138,11 @@ bool IsFloatFullyConnected(const Graph& graph, const Node& node) {
   return ComputesF32(graph, node) && IsFloat(graph.values[node.inputs[1]].type) &&
          HasConstantWeights(graph, node);
 }
+// Whether its product is one of f32 in an island; that of f16 knows no SME.
+bool IsF32FullyConnected(const Graph& graph, const Node& node) {
+  return IsFloatFullyConnected(graph, node) &&
+         (!InputIs(graph, node, kF16) || MixesFloats(graph, node) || IsDeepF16Product(graph, node));
+}
 bool HasQuantizedWeightsOnly(const Graph& graph, const Node& node) {
   return ComputesF32(graph, node) &&
          (FilterIs(graph, node, kQCInt8) || FilterIs(graph, node, kQCInt4));
@@ -169,6 +179,9 @@ constexpr Remedy kRemedies[] = {
     {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
      "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
      "not"},
+    {"f32.sme2.masked", kOwnStep, &HasMaskedSme2, &IsF32FullyConnected,
+     "subgraphs take their SME2 path although a mask takes SME2 away: XNNPACK detects the CPU by "
+     "itself"},
     {"f32.sme2.quantized_weights", kOwnStep, &HasSme2, &HasQuantizedWeightsOnly,
      "subgraphs pack the input for SME2 although no operator takes it with quantized weights"},
     {"f32.sme2.computed_weights", kMatrixMultiply, &HasSme2, &HasComputedWeights,
@@ -180,7 +193,7 @@ constexpr Remedy kRemedies[] = {
 std::span<const Remedy> RemedyTable() { return kRemedies; }
 
 const Remedy* FindRemedy(RemedyAction action, const Graph& graph, const Node& node,
-                         const CpuFeatures& cpu) {
+                         const MaskedCpu& cpu) {
   for (const Remedy& remedy : kRemedies) {
     if (remedy.action == action && remedy.cpu(cpu) && remedy.node(graph, node)) return &remedy;
   }
@@ -208,13 +221,24 @@ bool IsWeight(const Node& node, size_t i) {
   return i > 0 && (IsFullyConnected(node) || IsConvolution(node));
 }
 
-std::vector<bool> NodesWithOwnStep(const Graph& graph, const CpuFeatures& cpu) {
+std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu) {
   std::vector<bool> own_step(graph.nodes.size());
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     own_step[i] = FindRemedy(RemedyAction::kOwnStep, graph, node, cpu) != nullptr;
   }
   return own_step;
+}
+
+std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu) {
+  std::vector<std::vector<StockRemedy>> remedies(graph.nodes.size());
+  for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
+    for (const Remedy& remedy : kRemedies) {
+      if (!remedy.cpu(cpu) || !remedy.node(graph, graph.nodes[i])) continue;
+      remedies[i].push_back({remedy.id, remedy.evidence});
+    }
+  }
+  return remedies;
 }
 
 std::vector<bool> ConsumedByPacking(const Graph& graph) {

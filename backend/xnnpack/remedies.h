@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "kernels/cpu_features.h"
+#include "kernels/cpu_mask.h"
 #include "schema/graph.h"
 
 namespace switchyard {
@@ -28,7 +28,7 @@ enum class RemedyAction : uint8_t {
 struct Remedy {
   std::string_view id;
   RemedyAction action;
-  bool (*cpu)(const CpuFeatures& cpu);
+  bool (*cpu)(const MaskedCpu& cpu);
   bool (*node)(const Graph& graph, const Node& node);  // operator, types and shape
   std::string_view evidence;                           // what stock does without it
 };
@@ -37,7 +37,7 @@ std::span<const Remedy> RemedyTable();
 
 // The first row with this action that applies; null if none does.
 const Remedy* FindRemedy(RemedyAction action, const Graph& graph, const Node& node,
-                         const CpuFeatures& cpu);
+                         const MaskedCpu& cpu);
 
 // NEON adds f16 products up in f16, x86-64 in f32. A sum of K products has a relative error bound
 // of K * 2^-11 then: at this depth 1/16 of the sum of their magnitudes, which is what real models'

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "backend/plan/plan.h"
-#include "kernels/cpu_features.h"
+#include "backend/plan/report.h"
+#include "kernels/cpu_mask.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
 #include "runtime/host_services.h"
@@ -40,7 +41,7 @@ Status InitializeXnnpack(Allocator& allocator);
 bool XnnpackUsesOurAllocator();
 
 struct StockEnvironment {
-  const CpuFeatures& cpu;
+  MaskedCpu cpu;
   pthreadpool* thread_pool;  // null: the calling thread
   std::shared_ptr<XnnpackWorkspace> workspace;
   Allocator* allocator = nullptr;  // of the steps' own buffers; null: the default one
@@ -68,7 +69,9 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(
     std::span<const std::byte* const> constant_data, const StockEnvironment& environment);
 
 // Which nodes the remedies table sends to steps of their own on this CPU (by NodeIndex).
-std::vector<bool> NodesWithOwnStep(const Graph& graph, const CpuFeatures& cpu);
+std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu);
+// The rows of that table that apply to each node where it is stock (by NodeIndex).
+std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu);
 
 // Whether every reader of a constant copies it while the step is created; the second form answers
 // for all values at once, in one pass over the nodes.

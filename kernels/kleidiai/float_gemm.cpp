@@ -1,6 +1,8 @@
 #include "kernels/kleidiai/float_gemm.h"
 
+#include <algorithm>
 #include <concepts>
+#include <cstddef>
 #include <type_traits>
 #include <vector>
 
@@ -33,6 +35,14 @@ class FloatGemm final : public PanelGemm {
         functions_(functions) {}
 
   void PackLhs(const void* lhs, size_t lhs_stride, size_t m, void* packed) const override {
+    if (functions_.pack_lhs == nullptr) {
+      const auto* row = static_cast<const std::byte*>(lhs);
+      auto* to = static_cast<std::byte*>(packed);
+      for (size_t i = 0; i < m; ++i, row += lhs_stride) {
+        to = std::copy_n(row, k_ * sizeof(Element), to);
+      }
+      return;
+    }
     functions_.pack_lhs(m, k_, mr_, kr_, sr_, 0, lhs, lhs_stride, packed);
   }
 
@@ -44,7 +54,14 @@ class FloatGemm final : public PanelGemm {
   void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
             void* out, size_t out_stride, const OutputStage& stage) const override {
     const void* rhs = Panel(rhs_packed, n0);
-    if (is_indirect_) {
+    if (functions_.gemm == nullptr) {
+      // Selection keeps such rows to single rows; more are still right, one by one.
+      const auto* row = static_cast<const std::byte*>(lhs_packed);
+      auto* to = static_cast<std::byte*>(out);
+      for (size_t i = 0; i < m; ++i, row += k_ * sizeof(Element), to += out_stride) {
+        Gemv(row, rhs_packed, n0, n, to, stage);
+      }
+    } else if (is_indirect_) {
       functions_.imatmul(m, n, taps_, channels_, lhs_packed, rhs, out, out_stride, stage.min,
                          stage.max);
     } else {
@@ -71,7 +88,7 @@ class FloatGemm final : public PanelGemm {
     const Element* weights = static_cast<const Element*>(source.weights);
     if (rhs_is_kxn_) {
       PackKxn(weights + n0, n_, n, panel_bias, panel);
-    } else if (is_indirect_) {
+    } else if (is_indirect_ || functions_.pack_rhs_nxk == nullptr) {
       PackCopy(weights, n0, n, panel_bias, panel);  // there is no [n, k] packer
     } else {
       functions_.pack_rhs_nxk(1, n, k_, nr_, kr_, sr_, k_ * sizeof(Element), weights + n0 * k_,

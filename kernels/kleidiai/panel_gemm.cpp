@@ -36,8 +36,8 @@ void PanelGemm::PackRhs(const RhsSource& source, size_t n0, size_t n, void* pack
 }
 
 const void* ZeroBias() {
-  // 2 VL columns of 4 bytes.
-  static constexpr std::array<uint32_t, 2 * kMaxStreamingVectorBits / 32> kZeros{};
+  // 16 VL columns of 4 bytes.
+  static constexpr std::array<uint32_t, 16 * kMaxStreamingVectorBits / 32> kZeros{};
   return kZeros.data();
 }
 

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "backend/explain.h"
 #include "backend/plan/report.h"
 #include "backend/switchyard_backend.h"
 #include "kernels/cpu_features.h"

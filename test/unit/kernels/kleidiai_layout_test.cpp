@@ -12,6 +12,7 @@
 #include "kai/ukernels/matmul/matmul_clamp_f16_f16_f16p/kai_matmul_clamp_f16_f16_f16p2vlx2b_1x8vl_sme_mla.h"
 #include "kai/ukernels/matmul/matmul_clamp_f16_f16p_f16p/kai_matmul_clamp_f16_f16p2vlx2_f16p2vlx2_2vlx2vl_sme2_mopa.h"
 #include "kai/ukernels/matmul/matmul_clamp_f16_f16p_f16p/kai_matmul_clamp_f16_f16p2vlx2_f16p2vlx2b_2vlx2vl_sme_mopa.h"
+#include "kai/ukernels/matmul/matmul_clamp_f32_f32_f32p/kai_matmul_clamp_f32_f32_f32p16vlx1b_1x16vl_sme2_mla.h"
 #include "kai/ukernels/matmul/matmul_clamp_f32_f32_f32p/kai_matmul_clamp_f32_f32_f32p2vlx1b_1x16vl_sme2_mla.h"
 #include "kai/ukernels/matmul/matmul_clamp_f32_f32_f32p/kai_matmul_clamp_f32_f32_f32p2vlx1b_1x8vl_sme_mla.h"
 #include "kai/ukernels/matmul/matmul_clamp_f32_f32p_f32p/kai_matmul_clamp_f32_f32p2vlx1_f32p2vlx1b_2vlx2vl_sme_mopa.h"
@@ -50,6 +51,7 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_imatmul_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_imatmul_pack_kxn_x16p2vlx2b_x16_x16_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_imatmul_pack_kxn_x32p2vlx1b_x32_x32_sme.h"
+#include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_f32p16vlx1b_f32_f32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_f32p2vlx1biasf32_f32_f32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon.h"
@@ -115,6 +117,7 @@ constexpr GemmGetters kGemms[] = {
 constexpr GemvGetters kGemvs[] = {
     SWITCHYARD_GEMV(matmul_clamp_f32_f32_f32p2vlx1b_1x16vl_sme2_mla),
     SWITCHYARD_GEMV(matmul_clamp_f32_f32_f32p2vlx1b_1x8vl_sme_mla),
+    SWITCHYARD_GEMV(matmul_clamp_f32_f32_f32p16vlx1b_1x16vl_sme2_mla),
     SWITCHYARD_GEMV(matmul_clamp_f16_f16_f16p2vlx2b_1x16vl_sme2_dot),
     SWITCHYARD_GEMV(matmul_clamp_f16_f16_f16p2vlx2b_1x8vl_sme_mla),
     SWITCHYARD_GEMV(matmul_clamp_f32_qai8dxp1x4_qsi8cxp4vlx4_1x4vl_sme2_dot),
@@ -183,14 +186,17 @@ class KleidiAiLayout : public testing::TestWithParam<std::string> {
 TEST_P(KleidiAiLayout, TableAgreesWithTheGetters) {
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel());
   const size_t vl = HostVl();
-  const GemmGetters* gemm = Find<GemmGetters>(kGemms, kernel().gemm);
-  ASSERT_NE(gemm, nullptr) << kernel().gemm;
-  EXPECT_EQ(kernel().m_step.At(vl), gemm->m_step());
-  EXPECT_EQ(kernel().n_step.At(vl), gemm->n_step());
-  EXPECT_EQ(kernel().mr.At(vl), gemm->mr());
-  EXPECT_EQ(kernel().nr.At(vl), gemm->nr());
-  EXPECT_EQ(kernel().kr, gemm->kr());
-  EXPECT_EQ(kernel().sr, gemm->sr());
+  EXPECT_EQ(kernel().gemm.empty(), kernel().gemv_only);
+  if (!kernel().gemm.empty()) {
+    const GemmGetters* gemm = Find<GemmGetters>(kGemms, kernel().gemm);
+    ASSERT_NE(gemm, nullptr) << kernel().gemm;
+    EXPECT_EQ(kernel().m_step.At(vl), gemm->m_step());
+    EXPECT_EQ(kernel().n_step.At(vl), gemm->n_step());
+    EXPECT_EQ(kernel().mr.At(vl), gemm->mr());
+    EXPECT_EQ(kernel().nr.At(vl), gemm->nr());
+    EXPECT_EQ(kernel().kr, gemm->kr());
+    EXPECT_EQ(kernel().sr, gemm->sr());
+  }
   if (!kernel().gemv.name.empty()) {
     const GemvGetters* gemv = Find<GemvGetters>(kGemvs, kernel().gemv.name);
     ASSERT_NE(gemv, nullptr) << kernel().gemv.name;
@@ -220,8 +226,13 @@ TEST_P(KleidiAiLayout, SizesAgreeWithTheGetters) {
         size_t lhs = 0, rhs = 0;
         switch (kernel().variant) {
           case Variant::kPf32:
-            lhs = kai_get_lhs_packed_size_lhs_pack_f32p2vlx1_f32_sme(m, k, mr, kr, sr);
-            rhs = kai_get_rhs_packed_size_rhs_pack_nxk_f32p2vlx1biasf32_f32_f32_sme(n, k);
+            if (kernel().gemv_only) {
+              lhs = m * k * sizeof(float);
+              rhs = kai_get_rhs_packed_size_rhs_pack_kxn_f32p16vlx1b_f32_f32_sme(n, k);
+            } else {
+              lhs = kai_get_lhs_packed_size_lhs_pack_f32p2vlx1_f32_sme(m, k, mr, kr, sr);
+              rhs = kai_get_rhs_packed_size_rhs_pack_nxk_f32p2vlx1biasf32_f32_f32_sme(n, k);
+            }
             break;
           case Variant::kPf16:
             lhs = kai_get_lhs_packed_size_lhs_pack_x16p2vlx2_x16_sme(m, k, mr, kr, sr);

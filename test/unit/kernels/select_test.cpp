@@ -52,11 +52,6 @@ GemmProblem Problem(Variant variant, GemmOperator op) {
   return problem;
 }
 
-const MicroKernel* FindKernel(std::string_view name) {
-  const auto kernel = std::ranges::find(KernelTable(), name, &MicroKernel::name);
-  return kernel == KernelTable().end() ? nullptr : &*kernel;
-}
-
 // Why `selection` passed over the row; fails the test if it did not.
 Reason WhyNot(const Selection& selection, std::string_view name) {
   for (const RejectedKernel& rejected : selection.rejected) {
@@ -162,7 +157,7 @@ TEST(SelectReason, CpuFeature) {
   const Selection selection = Select(KernelTable(), problem, Cpu("i8mm,-dotprod"));
   EXPECT_EQ(selection.chosen, nullptr);
   EXPECT_EQ(WhyNot(selection, "qp8_f32_qc8w_sme2").ToString(),
-            "CPU features: no sme sme2, expected all that the kernel uses; another CPU may have "
+            "CPU features: no sme sme2, expected sme sme2; another CPU may have "
             "them; option cpu_features may have masked them [kernel.cpu_feature]");
   EXPECT_EQ(WhyNot(selection, "qp8_f32_qc8w_i8mm").found, "no dotprod");
   EXPECT_EQ(ChosenName(Select(KernelTable(), problem, Cpu("i8mm"))), "qp8_f32_qc8w_i8mm");
@@ -239,14 +234,20 @@ TEST(SelectReason, BlockLength) {
 }
 
 TEST(SelectReason, GemvOnly) {
-  MicroKernel row = *FindKernel("pf32_sme2");
-  row.gemv_only = true;
   GemmProblem problem = Problem(Variant::kPf32, kFullyConnected);
-  const Selection selection = Select(std::span(&row, 1), problem, Cpu("sme2"));
-  EXPECT_EQ(selection.chosen, nullptr);
-  EXPECT_EQ(WhyNot(selection, "pf32_sme2").id, ReasonId::kKernelGemvOnly);
+  problem.m = 7;
+  Selection selection = Select(KernelTable(), problem, Cpu("sme2"), "pf32_sme2_gemv");
+  EXPECT_EQ(ChosenName(selection), "pf32_sme2");
+  EXPECT_EQ(WhyNot(selection, "pf32_sme2_gemv").ToString(),
+            "bound of rows: 7, expected 1; the row serves single rows only [kernel.gemv_only]");
+  // Single rows have the choice, and share the layout of many rows unless they are told otherwise.
   problem.m = 1;
-  EXPECT_EQ(Select(std::span(&row, 1), problem, Cpu("sme2")).chosen, &row);
+  selection = Select(KernelTable(), problem, Cpu("sme2"));
+  EXPECT_EQ(ChosenName(selection), "pf32_sme2");
+  EXPECT_EQ(WhyNot(selection, "pf32_sme2_gemv").id, ReasonId::kKernelPreferred);
+  selection = Select(KernelTable(), problem, Cpu("sme2"), "pf32_sme2_gemv");
+  EXPECT_EQ(ChosenName(selection), "pf32_sme2_gemv");
+  EXPECT_EQ(WhyNot(selection, "pf32_sme2").expected, "pf32_sme2_gemv");
 }
 
 TEST(SelectReason, Preferred) {

@@ -15,7 +15,8 @@ inline ToolRun Switchyard(const std::vector<std::string>& arguments) {
   Cli cli{.name = "switchyard",
           .description = "test",
           .payload_backend = &SwitchyardBackend(),
-          .reads_files = true};
+          .reads_files = true,
+          .backend_options = BackendOptionTable()};
   std::vector<const char*> argv = {"switchyard"};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   std::ostringstream out, err;

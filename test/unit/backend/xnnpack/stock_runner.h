@@ -10,6 +10,7 @@
 #include "backend/plan/plan.h"
 #include "backend/xnnpack/stock_step.h"
 #include "kernels/cpu_features.h"
+#include "kernels/cpu_mask.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
 #include "runtime/base/float16.h"
@@ -45,7 +46,7 @@ std::vector<float> FromBF16(const std::vector<uint16_t>& bits);
 std::vector<float> RandomValues(size_t count, uint32_t seed);
 
 struct RunnerOptions {
-  CpuFeatures cpu = HostCpuFeatures();
+  MaskedCpu cpu = HostCpuFeatures();
   bool use_remedies = true;
   size_t num_threads = 1;
   std::shared_ptr<XnnpackWorkspace> workspace = nullptr;  // null: its own

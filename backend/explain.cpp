@@ -1,0 +1,26 @@
+#include "backend/explain.h"
+
+#include "backend/plan/fuse.h"
+#include "backend/plan/shapes.h"
+#include "backend/xnnpack/remedies.h"
+#include "backend/xnnpack/stock_step.h"
+
+namespace switchyard {
+
+Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteOptions& options) {
+  FuseGraph(graph);
+  SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, InferShapesAtBounds(graph));
+  SWITCHYARD_ASSIGN(
+      const std::vector<Route> routes,
+      RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu.allowed, options));
+  const Plan plan = MakePlan(graph, NodesWithOwnStep(graph, cpu), routes);
+  return MakeReport(graph, shapes, routes, plan, cpu, StockRemedies(graph, cpu));
+}
+
+std::vector<StockRemedy> AllStockRemedies() {
+  std::vector<StockRemedy> remedies;
+  for (const Remedy& row : RemedyTable()) remedies.push_back({row.id, row.evidence});
+  return remedies;
+}
+
+}  // namespace switchyard

@@ -1,0 +1,163 @@
+#include "backend/plan/format_report.h"
+
+#include <algorithm>
+#include <format>
+#include <vector>
+
+namespace switchyard {
+namespace {
+
+// "[4, 64] fp32, [32, 64] qcint8 -> [4, 32] fp32"
+std::string Signature(const NodeReport& node) {
+  std::string text;
+  const size_t inputs = node.shapes.size() - node.num_outputs;
+  for (size_t i = 0; i < node.shapes.size(); ++i) {
+    text += i == 0 ? "" : i == inputs ? " -> " : ", ";
+    text += std::format("{} {}", ToString(node.shapes[i]), Name(node.types[i]));
+  }
+  return text;
+}
+
+std::string Count(size_t count, std::string_view noun) {
+  return std::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+// "XNNPACK subgraph (island 0)", "XNNPACK operator"
+std::string StockText(const NodeReport& node) {
+  std::string text(Name(node.stock_form));
+  if (node.islands.empty()) return text;
+  text += node.islands.size() == 1 ? " (island" : " (islands";
+  for (size_t i = 0; i < node.islands.size(); ++i) {
+    text += std::format("{} {}", i == 0 ? "" : ",", node.islands[i]);
+  }
+  return text + ")";
+}
+
+// Rows that were passed over, those with the same reason together; last those that would have
+// served.
+std::string RejectedText(const NodeReport& node) {
+  struct Group {
+    const Reason& reason;
+    std::string names;
+  };
+  std::vector<Group> groups;
+  std::string preferred;
+  for (const RejectedKernel& rejected : node.rejected) {
+    const Reason& reason = rejected.reason;
+    if (reason.id == ReasonId::kKernelPreferred) {
+      preferred.append(preferred.empty() ? "" : ", ").append(rejected.kernel->name);
+      continue;
+    }
+    const auto same = std::ranges::find_if(groups, [&](const Group& group) {
+      return group.reason.id == reason.id && group.reason.found == reason.found &&
+             group.reason.expected == reason.expected;
+    });
+    if (same == groups.end()) {
+      groups.push_back({reason, std::string(rejected.kernel->name)});
+    } else {
+      same->names.append(", ").append(rejected.kernel->name);
+    }
+  }
+  std::string text;
+  for (const auto& [reason, names] : groups) {
+    text += std::format("        not {}: {}: {}, expected {} [{}]\n", names, Row(reason.id).what,
+                        reason.found, reason.expected, Row(reason.id).id);
+  }
+  if (!preferred.empty()) text += std::format("        force_kernel may take {}\n", preferred);
+  return text;
+}
+
+// How one CPU runs the node: a line after the CPU's name, and indented ones.
+std::string OutcomeText(const NodeReport& node) {
+  std::string text;
+  if (node.kernel == nullptr) {
+    text = std::format("stock, {}\n", StockText(node));
+    for (const StockRemedy& remedy : node.remedies) {
+      text += std::format("        remedy {}: {}\n", remedy.id, remedy.evidence);
+    }
+  } else {
+    text = std::format("{}\n", node.kernel->name);
+    if (!node.gemm.empty()) text += std::format("        gemm {}\n", node.gemm);
+    if (!node.gemv.empty()) text += std::format("        gemv {}\n", node.gemv);
+  }
+  return text + RejectedText(node);
+}
+
+std::string NodeText(std::span<const NamedReport> reports, size_t n) {
+  const NodeReport& node = reports[0].report.nodes[n];
+  std::string text = std::format("  node {} {}", node.id, node.op);
+  if (node.is_judged) {
+    text += std::format(": {}", node.variant ? Name(*node.variant) : "no packed variant");
+  }
+  text += std::format("\n      {}\n", Signature(node));
+  for (const AbsorbedNode& absorbed : node.absorbed) {
+    text += std::format("      absorbs node {} {}\n", absorbed.id, Info(absorbed.kind).name);
+  }
+  if (!node.note.empty()) text += std::format("      note: {}\n", node.note);
+  for (const Reason& reason : node.reasons) {
+    text += std::format("      because {}\n", reason.ToString());
+  }
+  struct Outcome {
+    std::string cpus, text;
+  };
+  std::vector<Outcome> outcomes;
+  for (const NamedReport& named : reports) {
+    const std::string outcome = OutcomeText(named.report.nodes[n]);
+    const auto same = std::ranges::find(outcomes, outcome, &Outcome::text);
+    if (same != outcomes.end()) {
+      same->cpus.append(", ").append(named.cpu);
+    } else {
+      outcomes.push_back({std::string(named.cpu), outcome});
+    }
+  }
+  for (const Outcome& outcome : outcomes) {
+    text += std::format("      on {}: {}", outcome.cpus, outcome.text);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string FormatNodes(std::span<const NamedReport> reports, bool all_nodes) {
+  std::string text;
+  if (reports.empty()) return text;
+  for (size_t n = 0; n < reports[0].report.nodes.size(); ++n) {
+    if (all_nodes || reports[0].report.nodes[n].is_judged) text += NodeText(reports, n);
+  }
+  return text;
+}
+
+void RouteSummary::Add(const RouteReport& report) {
+  judged += report.NumJudged();
+  packed += report.NumPacked();
+  macs += report.Macs();
+  packed_macs += report.PackedMacs();
+  lhs_packs += report.num_lhs_packs;
+  islands += report.num_islands;
+}
+
+double RouteSummary::PackedMacsShare() const {
+  return macs == 0 ? 0 : static_cast<double>(packed_macs) / static_cast<double>(macs);
+}
+
+std::string RouteSummary::ToString() const {
+  return std::format("{} of {} packed, {:.1f}% of {} multiply-accumulates; {}, {}", packed,
+                     Count(judged, "node"), 100 * PackedMacsShare(), macs,
+                     Count(lhs_packs, "activation pack"), Count(islands, "island"));
+}
+
+std::string FormatReport(const RouteReport& report, bool all_nodes) {
+  const NamedReport named{"this CPU", report};
+  RouteSummary summary;
+  summary.Add(report);
+  std::string text = FormatNodes({&named, 1}, all_nodes) + summary.ToString() + '\n';
+  text += std::format("{} bytes of packed weights, {} of them packed for another delegate\n",
+                      report.packed_weight_bytes, report.shared_packed_weight_bytes);
+  const std::string host = report.cpu.host.ToString(), allowed = report.cpu.allowed.ToString();
+  if (host != allowed) {
+    text += std::format("packed kernels may use: {}; XNNPACK detects: {}\n", allowed, host);
+  }
+  return text;
+}
+
+}  // namespace switchyard
