@@ -101,6 +101,15 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_);
   data_.assign(graph_.values.size(), nullptr);
 
+  if (!options_.packed_cache_path.empty()) {
+    if (options_.share_weights) {
+      packed_store_ = weights.OpenStore(options_.packed_cache_path, *services_.logger);
+    } else {
+      services_.logger->Log(
+          LogLevel::kWarning,
+          "option packed_cache_path: not used, since weight_cache_enabled is off");
+    }
+  }
   std::vector<AlignedBuffer> temporary;
   SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
   SWITCHYARD_TRY(
@@ -109,7 +118,10 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
                    .thread_pool = services_.thread_pool,
                    .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
                    .allocator = *services_.allocator,
-                   .weights = weights}));
+                   .logger = *services_.logger,
+                   .weights = weights,
+                   .share_weights = options_.share_weights,
+                   .packed_store = packed_store_.get()}));
   ReportWeights();
 
   // What is left of the constants is in packed weights and kept_constants_.
@@ -191,6 +203,7 @@ void CompiledDelegate::ReportWeights() {
       report_.packed_weight_bytes += weights->bytes.size();
       // Held by this step alone when it was packed for it.
       if (weights.use_count() > 1) report_.shared_packed_weight_bytes += weights->bytes.size();
+      if (weights->file != nullptr) report_.mapped_packed_weight_bytes += weights->bytes.size();
     }
   }
 }

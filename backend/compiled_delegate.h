@@ -71,6 +71,7 @@ class CompiledDelegate : public DelegateHandle {
   const HostServices services_;
   const LoadOptions options_;
   const std::shared_ptr<Workspace> workspace_;
+  std::shared_ptr<PackedStore> packed_store_;  // null without packed_cache_path
 
   Graph graph_;
   Plan plan_;

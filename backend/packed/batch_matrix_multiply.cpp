@@ -53,12 +53,17 @@ Result<std::unique_ptr<PackedBatchMatrixMultiply>> PackedBatchMatrixMultiply::Cr
   for (size_t i = 0; i < slices; ++i) {
     RhsSource source;
     source.weights = constant_data[node.inputs[1]] + i * slice_bytes;
-    const std::string key = b.constant->key.empty()
-                                ? std::string()
-                                : WeightsKey(b.constant->key, *route.kernel, step->problem_, i);
-    SWITCHYARD_ASSIGN(auto packed,
-                      environment.weights.Get(key, *gemm, source, step->problem_.n,
-                                              environment.allocator, environment.thread_pool));
+    SWITCHYARD_ASSIGN(
+        auto packed,
+        environment.weights.Get(
+            {.kernel = *route.kernel,
+             .problem = step->problem_,
+             .gemm = *gemm,
+             .source = source,
+             .key = b.constant->key.empty()
+                        ? std::string()
+                        : WeightsKey(b.constant->key, *route.kernel, step->problem_, i)},
+            environment));
     step->constant_b_.push_back(std::move(packed));
   }
   return step;

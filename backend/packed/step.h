@@ -24,7 +24,10 @@ struct PackedEnvironment {
   pthreadpool* thread_pool;  // null: the calling thread
   size_t sme_threads;        // at most so many threads run an SME kernel at once; 0: all
   Allocator& allocator;
+  Logger& logger;
   WeightsCache& weights;
+  bool share_weights;         // with others of the process, and through the store
+  PackedStore* packed_store;  // null: none
 };
 
 // How a product is cut into tiles for a kernel: whole steps in both directions, columns so that

@@ -183,6 +183,12 @@ std::string FormatReport(const RouteReport& report, bool all_nodes) {
       "XNNPACK islands\n",
       report.NumPacked(), report.NumJudged(), Percent(report.PackedMacs(), report.Macs()),
       report.Macs(), report.num_lhs_packs, report.num_islands);
+  if (report.packed_weight_bytes != 0) {
+    text +=
+        std::format("  {} bytes of packed weights, {} shared, {} mapped from packed_cache_path\n",
+                    report.packed_weight_bytes, report.shared_packed_weight_bytes,
+                    report.mapped_packed_weight_bytes);
+  }
   return text;
 }
 
