@@ -14,8 +14,9 @@ const OptionRow kTable[] = {
      .min = 0,
      .max = std::numeric_limits<int64_t>::max(),
      .environment = "SWITCHYARD_MAX_WORKSPACE_BYTES",
-     .doc = "Bytes that the intermediate values of one delegate may need together, checked against "
-            "the payload's bounds at load and against the real shapes at each execute."},
+     .doc = "Bytes that intermediate values, packed activations and scratch memory of one delegate "
+            "may need together, checked against the payload's bounds at load and against the real "
+            "shapes at each execute."},
     {.key = kOptionWorkspaceSharingMode,
      .default_value = int64_t{0},
      .scope = OptionScope::kBoth,

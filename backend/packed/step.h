@@ -49,7 +49,8 @@ void RunTiles(const PackedGemm& gemm, const Tiling& tiling, pthreadpool* thread_
 // Packs `m` rows in parallel, for the GEMM or, if `m` is 1 and there is one, for the GEMV.
 void PackRows(const PackedGemm& gemm, size_t workers, pthreadpool* thread_pool, const void* lhs,
               size_t lhs_stride, size_t m, void* packed);
-// What PackRows writes; 0 where a GEMV takes the row as it is.
+// What PackRows writes; 0 where a GEMV takes the row as it is, SIZE_MAX where it is more than can
+// be addressed.
 size_t PackedRowsBytes(const PackedGemm& gemm, size_t m);
 
 }  // namespace switchyard
