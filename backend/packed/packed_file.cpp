@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstring>
 #include <optional>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -28,17 +29,11 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kAlignment = 64;
 constexpr auto kLockPatience = std::chrono::seconds(10);
 
-std::string ErrnoText(int number) {
-  char buffer[128] = "unknown error";
-  // glibc's own strerror_r returns the text, which need not be in the buffer.
-  return strerror_r(number, buffer, sizeof(buffer));
-}
-
 std::unexpected<Error> SystemFailure(const std::string& path, std::string_view action) {
-  const int number = errno;
+  const std::string reason = std::generic_category().message(errno);
   return Fail(ErrorCode::kAccessFailed,
               "packed weights {}: cannot {}: {}; correct that, or use another packed_cache_path",
-              path, action, ErrnoText(number));
+              path, action, reason);
 }
 
 std::unexpected<Error> Damaged(const std::string& path, const std::string& what) {
