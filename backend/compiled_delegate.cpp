@@ -2,14 +2,15 @@
 
 #include <algorithm>
 #include <cstring>
+#include <format>
 #include <string>
 #include <utility>
 
-#include "backend/plan/arena.h"
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
 #include "backend/plan/shapes.h"
 #include "kernels/sme_units.h"
+#include "runtime/base/checked_math.h"
 #include "schema/payload.h"
 
 namespace switchyard {
@@ -101,6 +102,15 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   data_.assign(graph_.values.size(), nullptr);
 
+  if (!options_.packed_cache_path.empty()) {
+    if (options_.share_weights) {
+      packed_store_ = weights.OpenStore(options_.packed_cache_path, *services_.logger);
+    } else {
+      services_.logger->Log(
+          LogLevel::kWarning,
+          "option packed_cache_path: not used, since weight_cache_enabled is off");
+    }
+  }
   std::vector<AlignedBuffer> temporary;
   SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
   SWITCHYARD_TRY(
@@ -109,7 +119,10 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
                    .thread_pool = services_.thread_pool,
                    .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
                    .allocator = *services_.allocator,
-                   .weights = weights}));
+                   .logger = *services_.logger,
+                   .weights = weights,
+                   .share_weights = options_.share_weights,
+                   .packed_store = packed_store_.get()}));
   ReportWeights();
 
   // What is left of the constants is in packed weights and kept_constants_.
@@ -191,6 +204,7 @@ void CompiledDelegate::ReportWeights() {
       report_.packed_weight_bytes += weights->bytes.size();
       // Held by this step alone when it was packed for it.
       if (weights.use_count() > 1) report_.shared_packed_weight_bytes += weights->bytes.size();
+      if (weights->file != nullptr) report_.mapped_packed_weight_bytes += weights->bytes.size();
     }
   }
 }
@@ -231,26 +245,50 @@ Result<std::vector<Dims>> CompiledDelegate::ReadInputDims(std::span<TensorView> 
   return external_dims;
 }
 
+Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Dims> shapes) {
+  const uint64_t limit = options_.max_workspace_bytes;
+  Memory memory;
+  std::vector<size_t> packed_bytes(plan_.packed_lhs.size());
+  uint64_t packed_total = 0;
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].packed == nullptr) continue;
+    PackedRunner& runner = *steps_[i].packed;
+    runner.Reshape(shapes);
+    memory.scratch_bytes = std::max(memory.scratch_bytes, runner.ScratchBytes());
+    if (memory.scratch_bytes > limit) {
+      return RefuseBytes(std::format("{}: the scratch memory of its packed kernel",
+                                     Describe(graph_, FirstNode(plan_.steps[i]))),
+                         memory.scratch_bytes, limit);
+    }
+    const auto* pack = std::get_if<PackLhsStep>(&plan_.steps[i]);
+    if (pack == nullptr) continue;
+    const size_t bytes = packed_bytes[pack->packed] = runner.PackedLhsBytes();
+    if (bytes > limit) {
+      return RefuseBytes(
+          std::format("{} with dimensions {}, packed,", Describe(graph_.values[pack->source]),
+                      ToString(shapes[pack->source])),
+          bytes, limit);
+    }
+    packed_total = CheckedAdd<uint64_t>(packed_total, bytes).value_or(UINT64_MAX);
+  }
+  packed_total = CheckedAdd<uint64_t>(packed_total, memory.scratch_bytes).value_or(UINT64_MAX);
+  SWITCHYARD_TRY(CheckFootprint(graph_, shapes, limit, packed_total));
+  SWITCHYARD_ASSIGN(memory.arena, PlanArena(graph_, plan_, shapes, packed_bytes));
+  // What alignment adds.
+  const uint64_t total =
+      CheckedAdd<uint64_t>(memory.arena.bytes, memory.scratch_bytes).value_or(UINT64_MAX);
+  if (total > limit) return RefuseBytes("the arena with scratch memory", total, limit);
+  return memory;
+}
+
 Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   if (is_shaped_ && external_dims == external_dims_) return {};
   is_shaped_ = false;
   SWITCHYARD_ASSIGN(shapes_, InferShapes(graph_, external_dims));
-  SWITCHYARD_TRY(CheckFootprint(graph_, shapes_, options_.max_workspace_bytes));
-  // Sizes of packed rows and scratch memory follow from the shapes; XNNPACK goes last, since its
-  // workspace cannot be taken back.
-  std::vector<size_t> packed_bytes(plan_.packed_lhs.size());
-  size_t scratch_bytes = 0;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].packed == nullptr) continue;
-    steps_[i].packed->Reshape(shapes_);
-    scratch_bytes = std::max(scratch_bytes, steps_[i].packed->ScratchBytes());
-    if (const auto* pack = std::get_if<PackLhsStep>(&plan_.steps[i])) {
-      packed_bytes[pack->packed] = steps_[i].packed->PackedLhsBytes();
-    }
-  }
-  SWITCHYARD_ASSIGN(const ArenaLayout layout, PlanArena(graph_, plan_, shapes_, packed_bytes));
+  SWITCHYARD_ASSIGN(const Memory memory, PlanMemory(shapes_));
+  const ArenaLayout& layout = memory.arena;
   SWITCHYARD_TRY(Grow(arena_, layout.bytes, "arena"));
-  SWITCHYARD_TRY(Grow(scratch_, scratch_bytes, "scratch memory"));
+  SWITCHYARD_TRY(Grow(scratch_, memory.scratch_bytes, "scratch memory"));
   for (size_t i = 0; i < plan_.intermediates.size(); ++i) {
     data_[plan_.intermediates[i]] = arena_.data() + layout.offsets[i];
   }
@@ -258,6 +296,7 @@ Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   for (size_t i = 0; i < packed_lhs_.size(); ++i) {
     packed_lhs_[i] = arena_.data() + layout.packed_offsets[i];
   }
+  // XNNPACK goes last, since its workspace cannot be taken back.
   for (const Runner& runner : steps_) {
     if (runner.stock != nullptr) SWITCHYARD_TRY(runner.stock->Reshape(shapes_));
   }

@@ -9,6 +9,7 @@
 #include "backend/options.h"
 #include "backend/packed/runner.h"
 #include "backend/packed/weights_cache.h"
+#include "backend/plan/arena.h"
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
@@ -61,6 +62,14 @@ class CompiledDelegate : public DelegateHandle {
   void ReportWeights();
 
   Result<std::vector<Dims>> ReadInputDims(std::span<TensorView> arguments) const;
+  struct Memory {
+    ArenaLayout arena;
+    size_t scratch_bytes = 0;
+  };
+  // Memory at these shapes (by value), checked against max_workspace_bytes: the graph's values,
+  // XNNPACK's scratch memory, packed activations, the packed steps' scratch memory. Allocates none
+  // of it.
+  Result<Memory> PlanMemory(std::span<const Dims> shapes);
   // Makes everything fit the inputs' dims; does nothing when they are those of the last call.
   Status Reshape(std::vector<Dims> external_dims);
   Status Grow(AlignedBuffer& buffer, size_t bytes, std::string_view purpose);
@@ -71,6 +80,7 @@ class CompiledDelegate : public DelegateHandle {
   const HostServices services_;
   const LoadOptions options_;
   const std::shared_ptr<Workspace> workspace_;
+  std::shared_ptr<PackedStore> packed_store_;  // null without packed_cache_path
 
   Graph graph_;
   Plan plan_;

@@ -14,8 +14,9 @@ const OptionRow kTable[] = {
      .min = 0,
      .max = std::numeric_limits<int64_t>::max(),
      .environment = "SWITCHYARD_MAX_WORKSPACE_BYTES",
-     .doc = "Bytes that the intermediate values of one delegate may need together, checked against "
-            "the payload's bounds at load and against the real shapes at each execute."},
+     .doc = "Bytes that intermediate values, packed activations and scratch memory of one delegate "
+            "may need together, checked against the payload's bounds at load and against the real "
+            "shapes at each execute."},
     {.key = kOptionWorkspaceSharingMode,
      .default_value = int64_t{0},
      .scope = OptionScope::kBoth,
@@ -24,6 +25,32 @@ const OptionRow kTable[] = {
      .environment = "SWITCHYARD_WORKSPACE_SHARING_MODE",
      .doc = "Which delegates share XNNPACK's scratch memory: 0 none (each has its own), 1 those of "
             "one loaded model, 2 all of the process. Delegates that share it run one at a time."},
+    {.key = kOptionWeightCacheEnabled,
+     .default_value = true,
+     .scope = OptionScope::kBoth,
+     .min = 0,
+     .max = 0,
+     .environment = "SWITCHYARD_WEIGHT_CACHE_ENABLED",
+     .doc = "Whether a delegate shares packed weights with others of the process, and through "
+            "packed_cache_path; off, it has a copy of its own. For loads from then on."},
+    {.key = kOptionPackedCachePath,
+     .default_value = std::string(),
+     .scope = OptionScope::kBoth,
+     .min = 0,
+     .max = 0,
+     .environment = "",
+     .doc =
+         "File of packed weights: those that it has are mapped instead of packed, the others are "
+         "added to it by save_weight_cache_on_disk. Honoured where it is given for a load; the "
+         "global value is only kept."},
+    {.key = kOptionSaveWeightCacheOnDisk,
+     .default_value = false,
+     .scope = OptionScope::kGlobal,
+     .min = 0,
+     .max = 0,
+     .environment = "",
+     .doc = "Setting it to true writes, there and then, the packed weights of all loaded delegates "
+            "to the packed_cache_path that each was loaded with. Never stored: reads as false."},
     {.key = kOptionPackedKernels,
      .default_value = true,
      .scope = OptionScope::kBoth,
@@ -67,6 +94,8 @@ LoadOptions ReadLoadOptions(const OptionMap& options) {
   return {.max_workspace_bytes = static_cast<uint64_t>(options.GetInt(kOptionMaxWorkspaceBytes)),
           .workspace_sharing =
               static_cast<WorkspaceSharing>(options.GetInt(kOptionWorkspaceSharingMode)),
+          .share_weights = options.GetBool(kOptionWeightCacheEnabled),
+          .packed_cache_path = options.GetString(kOptionPackedCachePath),
           .routes = {.packed_kernels = options.GetBool(kOptionPackedKernels),
                      .force_kernel = options.GetString(kOptionForceKernel)},
           .cpu_features = options.GetString(kOptionCpuFeatures),

@@ -22,6 +22,8 @@ class SwitchyardBackendImpl final : public Backend {
                                std::span<const std::byte> payload) override {
     SWITCHYARD_TRY(InitializeXnnpack(*context.services.allocator));
     SWITCHYARD_ASSIGN(OptionMap merged, GlobalOptions());
+    // The contract: only a load's own path counts.
+    SWITCHYARD_TRY(merged.Set(kOptionPackedCachePath, std::string()));
     for (const auto& [key, value] : context.load_options) {
       SWITCHYARD_TRY(merged.Set(key, value, OptionScope::kLoad));
     }
@@ -44,9 +46,14 @@ class SwitchyardBackendImpl final : public Backend {
   void Destroy(DelegateHandle* handle) override { delete handle; }
 
   Status SetOption(std::string_view key, const OptionValue& value) override {
-    std::lock_guard lock(mutex_);
-    if (!options_) return std::unexpected(options_.error());
-    return options_->Set(key, value, OptionScope::kGlobal);
+    {
+      std::lock_guard lock(mutex_);
+      if (!options_) return std::unexpected(options_.error());
+      SWITCHYARD_TRY(options_->Set(key, value, OptionScope::kGlobal));
+      if (key != kOptionSaveWeightCacheOnDisk || value != OptionValue(true)) return {};
+      SWITCHYARD_TRY(options_->Set(key, false));  // a trigger, not a state
+    }
+    return weights_.SaveStores();
   }
 
   Result<OptionValue> GetOption(std::string_view key) const override {

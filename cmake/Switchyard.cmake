@@ -109,9 +109,8 @@ function(switchyard_test_properties test)
       APPEND
       PROPERTY ENVIRONMENT
                "ASAN_SYMBOLIZER_PATH=${SWITCHYARD_SYMBOLIZER}"
-               "ASAN_OPTIONS=allocator_may_return_null=1"
                "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/cmake/lsan.supp"
-               "TSAN_OPTIONS=allocator_may_return_null=1:external_symbolizer_path=${SWITCHYARD_SYMBOLIZER}"
+               "TSAN_OPTIONS=external_symbolizer_path=${SWITCHYARD_SYMBOLIZER}"
                "UBSAN_OPTIONS=print_stacktrace=1:external_symbolizer_path=${SWITCHYARD_SYMBOLIZER}"
     )
   endif()

@@ -21,4 +21,16 @@ std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel,
   return nullptr;
 }
 
+std::string_view PackerVersion(const MicroKernel& kernel) {
+  switch (kernel.provider) {
+    case Provider::kKleidiAi:
+#if defined(SWITCHYARD_KLEIDIAI)
+      return kleidiai::Version();
+#else
+      return {};
+#endif
+  }
+  return {};
+}
+
 }  // namespace switchyard

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <string_view>
 
 #include "kernels/cpu_features.h"
 #include "kernels/micro_kernel.h"
@@ -96,5 +97,8 @@ class PackedGemm {
 // also the proof that its functions may be called.
 std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel, const GemmProblem& problem,
                                            const CpuFeatures& cpu);
+
+// The provider's version: another one may pack other bytes. Empty where it is not built.
+std::string_view PackerVersion(const MicroKernel& kernel);
 
 }  // namespace switchyard

@@ -1,6 +1,8 @@
 #include "backend/packed/batch_matrix_multiply.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 
 #include "backend/packed/rhs_source.h"
 #include "backend/parallel/parallel.h"
@@ -9,7 +11,9 @@
 namespace switchyard {
 namespace {
 
-constexpr size_t RoundUpTo64(size_t bytes) { return (bytes + 63) / 64 * 64; }
+constexpr size_t kAlignment = 64;  // of the parts of scratch memory
+
+constexpr size_t RoundUp(size_t bytes) { return CeilDivide(bytes, kAlignment) * kAlignment; }
 
 size_t NumSlices(const Dims& dims) {
   size_t slices = 1;
@@ -53,12 +57,17 @@ Result<std::unique_ptr<PackedBatchMatrixMultiply>> PackedBatchMatrixMultiply::Cr
   for (size_t i = 0; i < slices; ++i) {
     RhsSource source;
     source.weights = constant_data[node.inputs[1]] + i * slice_bytes;
-    const std::string key = b.constant->key.empty()
-                                ? std::string()
-                                : WeightsKey(b.constant->key, *route.kernel, step->problem_, i);
-    SWITCHYARD_ASSIGN(auto packed,
-                      environment.weights.Get(key, *gemm, source, step->problem_.n,
-                                              environment.allocator, environment.thread_pool));
+    SWITCHYARD_ASSIGN(
+        auto packed,
+        environment.weights.Get(
+            {.kernel = *route.kernel,
+             .problem = step->problem_,
+             .gemm = *gemm,
+             .source = source,
+             .key = b.constant->key.empty()
+                        ? std::string()
+                        : WeightsKey(b.constant->key, *route.kernel, step->problem_, i)},
+            environment));
     step->constant_b_.push_back(std::move(packed));
   }
   return step;
@@ -68,11 +77,10 @@ void PackedBatchMatrixMultiply::Reshape(const Dims& a, const Dims& b, const Dims
   m_ = output.back(1);
   problem_.n = output.back(0);
   problem_.k = a.back(0);
-  num_b_slices_ = NumSlices(b);
-  slices_.resize(NumSlices(output));
-  for (size_t i = 0; i < slices_.size(); ++i) {
-    slices_[i] = {BroadcastSlice(a, output, i), BroadcastSlice(b, output, i)};
-  }
+  a_ = a;
+  b_ = b;
+  output_ = output;
+  num_slices_ = NumSlices(output);
   gemm_ = MakePackedGemm(*kernel_, problem_, environment_.cpu);
 }
 
@@ -82,9 +90,18 @@ void PackedBatchMatrixMultiply::Reshape(const Dims& a, const Dims& b, const Dims
 // Scratch: for each worker (one if slices are cut) the packed rows of A and, unless B is packed
 // already, a slice of B.
 size_t PackedBatchMatrixMultiply::ScratchBytes() const {
-  const size_t workers = std::min(KernelWorkers(*kernel_, environment_), slices_.size());
-  const size_t b = constant_b_.empty() ? RoundUpTo64(gemm_->RhsBytes()) : 0;
-  return workers * (RoundUpTo64(PackedRowsBytes(*gemm_, m_)) + b);
+  // Deeper than any matrix that has an address: the kernel's own sizes could wrap around.
+  constexpr size_t kMaxDepth = size_t{1} << 40;
+  if (problem_.k > kMaxDepth) return SIZE_MAX;
+  std::optional<size_t> bytes = CheckedRoundUp(PackedRowsBytes(*gemm_, m_), kAlignment);
+  if (constant_b_.empty()) {
+    const size_t n_step = gemm_->n_step();
+    const std::optional<size_t> b =
+        CheckedMultiply(CeilDivide(problem_.n, n_step), gemm_->RhsOffset(n_step) + kAlignment);
+    bytes = bytes && b ? CheckedAdd(*bytes, RoundUp(gemm_->RhsBytes())) : std::nullopt;
+  }
+  const size_t workers = std::min(KernelWorkers(*kernel_, environment_), num_slices_);
+  return (bytes ? CheckedMultiply(workers, *bytes) : std::nullopt).value_or(SIZE_MAX);
 }
 
 void PackedBatchMatrixMultiply::PackB(const std::byte* b, size_t index, pthreadpool* pool,
@@ -100,21 +117,22 @@ void PackedBatchMatrixMultiply::PackB(const std::byte* b, size_t index, pthreadp
 
 void PackedBatchMatrixMultiply::Run(const void* a, const void* b, void* output,
                                     std::byte* scratch) const {
-  if (m_ == 0 || slices_.empty()) return;
+  if (m_ == 0 || num_slices_ == 0) return;
   const size_t workers = KernelWorkers(*kernel_, environment_);
-  const size_t lhs_bytes = RoundUpTo64(PackedRowsBytes(*gemm_, m_));
+  const size_t lhs_bytes = RoundUp(PackedRowsBytes(*gemm_, m_));
   const size_t row_bytes = problem_.k * element_bytes_;
   const size_t out_row_bytes = problem_.n * element_bytes_;
 
   const auto run = [&](size_t i, pthreadpool* pool, std::byte* memory, size_t* packed_b) {
-    const auto* a_slice = static_cast<const std::byte*>(a) + slices_[i].a * m_ * row_bytes;
+    const size_t a_index = BroadcastSlice(a_, output_, i), b_index = BroadcastSlice(b_, output_, i);
+    const auto* a_slice = static_cast<const std::byte*>(a) + a_index * m_ * row_bytes;
     auto* out = static_cast<std::byte*>(output) + i * m_ * out_row_bytes;
     const void* rhs = memory + lhs_bytes;
     if (!constant_b_.empty()) {
-      rhs = constant_b_[slices_[i].b]->bytes.data();
-    } else if (*packed_b != slices_[i].b) {
-      PackB(static_cast<const std::byte*>(b), slices_[i].b, pool, memory + lhs_bytes);
-      *packed_b = slices_[i].b;
+      rhs = constant_b_[b_index]->bytes.data();
+    } else if (*packed_b != b_index) {
+      PackB(static_cast<const std::byte*>(b), b_index, pool, memory + lhs_bytes);
+      *packed_b = b_index;
     }
     PackRows(*gemm_, pool == nullptr ? 1 : workers, pool, a_slice, row_bytes, m_, memory);
     const void* lhs = PackedRowsBytes(*gemm_, m_) == 0 ? a_slice : memory;
@@ -125,9 +143,9 @@ void PackedBatchMatrixMultiply::Run(const void* a, const void* b, void* output,
   };
 
   constexpr size_t kNone = ~size_t{0};
-  if (slices_.size() < workers || workers == 1) {
+  if (num_slices_ < workers || workers == 1) {
     size_t packed_b = kNone;
-    for (size_t i = 0; i < slices_.size(); ++i) {
+    for (size_t i = 0; i < num_slices_; ++i) {
       run(i, environment_.thread_pool, scratch, &packed_b);
     }
     return;
@@ -136,8 +154,8 @@ void PackedBatchMatrixMultiply::Run(const void* a, const void* b, void* output,
   ParallelFor(environment_.thread_pool, workers, 1, 1, 1,
               [&](size_t worker, size_t, size_t, size_t) {
                 size_t packed_b = kNone;
-                for (size_t i = worker * slices_.size() / workers;
-                     i < (worker + 1) * slices_.size() / workers; ++i) {
+                for (size_t i = worker * num_slices_ / workers;
+                     i < (worker + 1) * num_slices_ / workers; ++i) {
                   run(i, nullptr, scratch + worker * worker_bytes, &packed_b);
                 }
               });

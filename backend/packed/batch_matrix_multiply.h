@@ -43,11 +43,8 @@ class PackedBatchMatrixMultiply {
 
   // Of the last Reshape.
   std::unique_ptr<PackedGemm> gemm_;
-  size_t m_ = 0, num_b_slices_ = 0;
-  struct Slice {
-    size_t a, b;  // index of the slices that make output slice i
-  };
-  std::vector<Slice> slices_;
+  Dims a_, b_, output_;
+  size_t m_ = 0, num_slices_ = 0;  // of the output
 };
 
 }  // namespace switchyard

@@ -44,10 +44,13 @@ Result<std::unique_ptr<PackedConvolution>> PackedConvolution::Create(
 
   const NodeWeights weights(graph, node, problem, constant_data);
   for (size_t group = 0; group < problem.groups; ++group) {
-    SWITCHYARD_ASSIGN(
-        auto packed, environment.weights.Get(weights.Key(*route.kernel, group), *step->gemm_,
-                                             weights.Group(group), problem.n, environment.allocator,
-                                             environment.thread_pool));
+    SWITCHYARD_ASSIGN(auto packed,
+                      environment.weights.Get({.kernel = *route.kernel,
+                                               .problem = problem,
+                                               .gemm = *step->gemm_,
+                                               .source = weights.Group(group),
+                                               .key = weights.Key(*route.kernel, group)},
+                                              environment));
     step->weights_.push_back(std::move(packed));
   }
   // Zero; of int8 the zero point, since packing took it off for every tap.

@@ -19,10 +19,12 @@ Result<std::unique_ptr<PackedFullyConnected>> PackedFullyConnected::Create(
                 Describe(graph, route.node), route.kernel->name);
   }
   const NodeWeights weights(graph, node, step->problem_, constant_data);
-  SWITCHYARD_ASSIGN(
-      step->weights_,
-      environment.weights.Get(weights.Key(*route.kernel, 0), *step->gemm_, weights.Group(0),
-                              step->problem_.n, environment.allocator, environment.thread_pool));
+  SWITCHYARD_ASSIGN(step->weights_, environment.weights.Get({.kernel = *route.kernel,
+                                                             .problem = step->problem_,
+                                                             .gemm = *step->gemm_,
+                                                             .source = weights.Group(0),
+                                                             .key = weights.Key(*route.kernel, 0)},
+                                                            environment));
   return step;
 }
 

@@ -1,20 +1,20 @@
 #include "backend/packed/runner.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "backend/packed/batch_matrix_multiply.h"
 #include "backend/packed/convolution.h"
 #include "backend/packed/fully_connected.h"
+#include "runtime/base/checked_math.h"
 
 namespace switchyard {
 namespace {
 
-// Rows of an activation: everything but its last dimension.
+// Rows of an activation: everything but its last dimension. SIZE_MAX if they cannot be counted.
 size_t NumRows(const Dims& dims) {
-  size_t rows = 1;
-  for (size_t i = 0; i + 1 < dims.rank(); ++i) rows *= dims[i];
-  return rows;
+  return CheckedProduct(dims.span().first(dims.rank() - 1)).value_or(SIZE_MAX);
 }
 
 class PackLhsRunner final : public PackedRunner {

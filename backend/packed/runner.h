@@ -24,7 +24,8 @@ struct PackedMemory {
 class PackedRunner {
  public:
   virtual ~PackedRunner() = default;
-  // New shapes, by ValueIndex. Comes before the functions below.
+  // New shapes, by ValueIndex, of any size: allocates nothing that grows with them. Comes before
+  // the functions below; sizes that cannot be addressed are SIZE_MAX.
   virtual void Reshape(std::span<const Dims> shapes) = 0;
   virtual size_t PackedLhsBytes() const { return 0; }  // of a PackLhsStep
   virtual size_t ScratchBytes() const { return 0; }

@@ -24,7 +24,10 @@ struct PackedEnvironment {
   pthreadpool* thread_pool;  // null: the calling thread
   size_t sme_threads;        // at most so many threads run an SME kernel at once; 0: all
   Allocator& allocator;
+  Logger& logger;
   WeightsCache& weights;
+  bool share_weights;         // with others of the process, and through the store
+  PackedStore* packed_store;  // null: none
 };
 
 // How a product is cut into tiles for a kernel: whole steps in both directions, columns so that
@@ -46,7 +49,8 @@ void RunTiles(const PackedGemm& gemm, const Tiling& tiling, pthreadpool* thread_
 // Packs `m` rows in parallel, for the GEMM or, if `m` is 1 and there is one, for the GEMV.
 void PackRows(const PackedGemm& gemm, size_t workers, pthreadpool* thread_pool, const void* lhs,
               size_t lhs_stride, size_t m, void* packed);
-// What PackRows writes; 0 where a GEMV takes the row as it is.
+// What PackRows writes; 0 where a GEMV takes the row as it is, SIZE_MAX where it is more than can
+// be addressed.
 size_t PackedRowsBytes(const PackedGemm& gemm, size_t m);
 
 }  // namespace switchyard

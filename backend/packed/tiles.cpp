@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdint>
 
 #include "backend/packed/step.h"
 #include "backend/parallel/parallel.h"
@@ -93,7 +94,9 @@ void PackRows(const PackedGemm& gemm, size_t workers, pthreadpool* thread_pool, 
 
 size_t PackedRowsBytes(const PackedGemm& gemm, size_t m) {
   if (UsesGemv(gemm, m)) return gemm.gemv_packs_lhs() ? gemm.GemvLhsBytes() : 0;
-  return gemm.LhsBytes(m);
+  // Whole steps are an upper bound, whose product tells what that of LhsBytes does not.
+  const auto bound = CheckedMultiply(CeilDivide(m, gemm.m_step()), gemm.LhsBytes(gemm.m_step()));
+  return bound ? gemm.LhsBytes(m) : SIZE_MAX;
 }
 
 }  // namespace switchyard

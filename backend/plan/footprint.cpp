@@ -55,7 +55,10 @@ uint64_t ScratchBytes(const Graph& graph, const Node& node, std::span<const Dims
   return 0;
 }
 
-Status RefuseBytes(const std::string& what, uint64_t bytes, uint64_t max_workspace_bytes) {
+}  // namespace
+
+std::unexpected<Error> RefuseBytes(const std::string& what, uint64_t bytes,
+                                   uint64_t max_workspace_bytes) {
   return Fail(ErrorCode::kMemoryAllocationFailed,
               "{} needs {} bytes, expected at most {}; use smaller inputs, or set option "
               "max_workspace_bytes to more",
@@ -63,11 +66,9 @@ Status RefuseBytes(const std::string& what, uint64_t bytes, uint64_t max_workspa
               max_workspace_bytes);
 }
 
-}  // namespace
-
 Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
-                      uint64_t max_workspace_bytes) {
-  uint64_t total = 0;
+                      uint64_t max_workspace_bytes, uint64_t packed_bytes) {
+  uint64_t total = packed_bytes;
   for (const Node& node : graph.nodes) {
     for (const ValueIndex i : node.outputs) {
       const Value& value = graph.values[i];
@@ -94,8 +95,8 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
     total = SaturatingAdd(total, bytes);
   }
   if (total > max_workspace_bytes) {
-    return RefuseBytes("the graph's intermediate values and scratch memory", total,
-                       max_workspace_bytes);
+    return RefuseBytes("the graph's intermediate values, packed activations and scratch memory",
+                       total, max_workspace_bytes);
   }
   return {};
 }

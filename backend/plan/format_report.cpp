@@ -151,8 +151,11 @@ std::string FormatReport(const RouteReport& report, bool all_nodes) {
   RouteSummary summary;
   summary.Add(report);
   std::string text = FormatNodes({&named, 1}, all_nodes) + summary.ToString() + '\n';
-  text += std::format("{} bytes of packed weights, {} of them packed for another delegate\n",
-                      report.packed_weight_bytes, report.shared_packed_weight_bytes);
+  text += std::format(
+      "{} bytes of packed weights, {} of them packed for another delegate, {} mapped from "
+      "packed_cache_path\n",
+      report.packed_weight_bytes, report.shared_packed_weight_bytes,
+      report.mapped_packed_weight_bytes);
   const std::string host = report.cpu.host.ToString(), allowed = report.cpu.allowed.ToString();
   if (host != allowed) {
     text += std::format("packed kernels may use: {}; XNNPACK detects: {}\n", allowed, host);

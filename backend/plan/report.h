@@ -64,7 +64,8 @@ struct RouteReport {
   size_t num_lhs_packs = 0;  // PackLhs steps: activations packed once for all their readers
   // Of a loaded delegate only.
   uint64_t packed_weight_bytes = 0;         // that this delegate uses
-  uint64_t shared_packed_weight_bytes = 0;  // of these, what another delegate packed
+  uint64_t shared_packed_weight_bytes = 0;  // of these, what another delegate holds, too
+  uint64_t mapped_packed_weight_bytes = 0;  // of these, what lies in the file of packed weights
 
   size_t NumJudged() const;
   size_t NumPacked() const;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "runtime/base/dims.h"
@@ -30,7 +31,13 @@ Result<std::vector<Dims>> InferShapesAtBounds(const Graph& graph);
 // memory is used again.
 // Errors: MemoryAllocationFailed, naming the value, the node or the total, the limit, and the
 // option.
+// `packed_bytes`, what packed steps need besides, is counted into the sum.
 Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
-                      uint64_t max_workspace_bytes);
+                      uint64_t max_workspace_bytes, uint64_t packed_bytes = 0);
+
+// MemoryAllocationFailed: `what` needs `bytes` (the largest number: more than can be counted), more
+// than the option allows.
+std::unexpected<Error> RefuseBytes(const std::string& what, uint64_t bytes,
+                                   uint64_t max_workspace_bytes);
 
 }  // namespace switchyard

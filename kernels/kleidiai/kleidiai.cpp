@@ -1,5 +1,7 @@
 #include "kernels/kleidiai/kleidiai.h"
 
+#include "kai/kai_common.h"
+
 namespace switchyard::kleidiai {
 
 std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel, const GemmProblem& problem,
@@ -20,5 +22,7 @@ std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel, const Gemm
   }
   return nullptr;
 }
+
+std::string_view Version() { return kai_get_version(); }
 
 }  // namespace switchyard::kleidiai

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 
 #include "kernels/cpu_features.h"
 #include "kernels/micro_kernel.h"
@@ -15,6 +16,9 @@ namespace switchyard::kleidiai {
 // Null for a row that no table here has, or a vector length that the architecture does not have.
 std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel, const GemmProblem& problem,
                                            const CpuFeatures& cpu);
+
+// "1.19.0"
+std::string_view Version();
 
 std::unique_ptr<PackedGemm> MakePf32(const MicroKernel& kernel, const GemmProblem& problem,
                                      size_t vl);

@@ -2,6 +2,7 @@
 // or a pass that loses one shows. `explain` answers for every tier on any machine; the loaded
 // delegates answer for the CPU that the test runs on.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -15,10 +16,14 @@
 #include "kernels/cpu_mask.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
+#include "schema/writer.h"
+#include "test/support/graph_builder.h"
 #include "test/support/test_data.h"
 
 namespace switchyard {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr const char* kTiers[] = {"stock", "dotprod", "i8mm", "sme", "sme2"};
 
@@ -262,6 +267,92 @@ INSTANTIATE_TEST_SUITE_P(Models, Routing, testing::ValuesIn(kExpectations), [](c
   std::ranges::replace(name, '.', '_');
   return name;
 });
+
+// Packed activations and scratch memory have their part in max_workspace_bytes: more than the stock
+// operators need, refused at load with the option's name, and enough to run at the bounds.
+TEST(MemoryLimit, CountsWhatPackedStepsNeed) {
+  struct Case {
+    const char* model;
+    size_t tier;  // as kTiers: the first that runs it packed
+  };
+  for (const Case& c : {Case{"fc.qd8", 1}, Case{"fc.fp32", 3}, Case{"conv.fp32.3x3", 3},
+                        Case{"bmm.fp32", 3}, Case{"attention.qd8", 1}}) {
+    SCOPED_TRACE(c.model);
+    const test::Model model = test::LoadTestModel(c.model);
+    ASSERT_FALSE(model.payloads.empty());
+    const auto load = [&](int64_t limit, bool packed) {
+      InitContext context;
+      context.named_data = model.named_data.get();
+      context.load_options["max_workspace_bytes"] = limit;
+      context.load_options["packed_kernels"] = packed;
+      return BlobRunner::Load(SwitchyardBackend(), model.payloads[0].bytes, context);
+    };
+    const auto least = [&](bool packed) {
+      int64_t refused = -1, accepted = int64_t{1} << 30;
+      while (accepted - refused > 1) {
+        const int64_t middle = refused + (accepted - refused) / 2;
+        (load(middle, packed) ? accepted : refused) = middle;
+      }
+      return accepted;
+    };
+    const int64_t stock = least(false), packed = least(true);
+    if (HostTier() < c.tier) {
+      EXPECT_EQ(packed, stock);
+      continue;
+    }
+    EXPECT_GT(packed, stock);
+    const auto refused = load(stock, true);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kMemoryAllocationFailed);
+    EXPECT_THAT(refused.error().message, HasSubstr("packed"));
+    EXPECT_THAT(refused.error().message, HasSubstr("max_workspace_bytes"));
+
+    auto runner = load(packed, true);
+    ASSERT_TRUE(runner) << runner.error().ToString();
+    const auto graph = ReadPayload(model.payloads[0].bytes, model.named_data.get());
+    ASSERT_TRUE(graph) << graph.error().ToString();
+    std::vector<OwnedTensor> tensors(graph->num_externals);
+    for (const Value& value : graph->values) {
+      if (!value.external_id) continue;
+      tensors[*value.external_id] =
+          OwnedTensor(*ExternalElementType(value.type), value.dims.span());
+    }
+    const Status status = runner->Run(tensors);
+    EXPECT_TRUE(status) << status.error().ToString();
+  }
+}
+
+// An activation of the host's, which nothing but its packed form has to be made of.
+TEST(MemoryLimit, PackedRowsOfAHugeBound) {
+  test::GraphBuilder b;
+  const size_t rows = size_t{1} << 29;  // squared, about as much as the door lets in
+  const std::vector<float> scales(1, 0.5f);
+  const PerTensorQuantization quantization{.scale = 0.5f, .zero_point = 1};
+  const ValueIndex x = b.Input(DataType::kQInt8, {rows, rows, 1}, quantization);
+  const ValueIndex filter = b.Constant(DataType::kQCInt8, {1, 1}, std::vector<int8_t>(1, 1),
+                                       PerChannelQuantization{.channel_dim = 0, .scales = scales});
+  b.Add(NodeKind::kFullyConnected, {x, filter},
+        {b.Output(DataType::kQInt8, {1, 1, 1}, quantization)});
+  const auto payload = WritePayload(b.Build());
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  const auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes);
+  if (HostTier() < 3) GTEST_SKIP() << "this CPU has no packed row for int8 activations";
+  ASSERT_FALSE(runner);
+  EXPECT_EQ(runner.error().code, ErrorCode::kMemoryAllocationFailed);
+  EXPECT_THAT(runner.error().message, HasSubstr("packed, needs"));
+}
+
+// Slices of one element each: their number alone costs nothing.
+TEST(MemoryLimit, SlicesAreNotStored) {
+  test::GraphBuilder b;
+  b.Add(NodeKind::kBatchMatrixMultiply,
+        {b.Input(DataType::kF32, {0xFFFFFFFF, 1, 1}), b.Input(DataType::kF32, {1, 1, 1})},
+        {b.Output(DataType::kF32, {1, 1, 1})});
+  const auto payload = WritePayload(b.Build());
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  const auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes);
+  EXPECT_TRUE(runner) << runner.error().ToString();
+}
 
 TEST(SharedWeights, TwoMethodsHoldOneCopy) {
   test::Model model = test::LoadTestModel("file.shared_weights");

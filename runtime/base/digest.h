@@ -1,0 +1,40 @@
+// A cryptographic hash: bytes with equal digests are the same bytes, even where somebody would like
+// them not to be.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace switchyard {
+
+using Digest = std::array<std::byte, 16>;
+
+// BLAKE2b (RFC 7693) without a key, 16 bytes long.
+class Hasher {
+ public:
+  Hasher();
+  void Add(std::span<const std::byte> bytes);
+  // The bytes of a number or of an array of them, as they lie in memory; no padding.
+  template <typename T>
+    requires std::has_unique_object_representations_v<T>
+  void AddValue(const T& value) {
+    Add(std::as_bytes(std::span(&value, 1)));
+  }
+  // Of all that was added. Nothing can be added afterwards.
+  Digest Finish();
+
+ private:
+  static constexpr size_t kBlockBytes = 128;
+  void Compress(const std::byte* block, bool is_last);
+
+  std::array<uint64_t, 8> state_;
+  std::array<std::byte, kBlockBytes> block_;
+  size_t filled_ = 0;   // bytes of block_; a full one is compressed when more follows
+  uint64_t total_ = 0;  // bytes compressed
+};
+
+Digest DigestOf(std::span<const std::byte> bytes);
+
+}  // namespace switchyard
