@@ -98,8 +98,6 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   cpu_ = {HostCpuFeatures(), allowed};
   SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(),
                                         cpu_.allowed, options_.routes));
-  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
-  report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   data_.assign(graph_.values.size(), nullptr);
 
   if (!options_.packed_cache_path.empty()) {
@@ -113,16 +111,23 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   }
   std::vector<AlignedBuffer> temporary;
   SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
-  SWITCHYARD_TRY(
-      CreateSteps(constant_data,
-                  {.cpu = cpu_.allowed,
-                   .thread_pool = services_.thread_pool,
-                   .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
-                   .allocator = *services_.allocator,
-                   .logger = *services_.logger,
-                   .weights = weights,
-                   .share_weights = options_.share_weights,
-                   .packed_store = packed_store_.get()}));
+  const PackedEnvironment packed_environment{
+      .cpu = cpu_.allowed,
+      .thread_pool = services_.thread_pool,
+      .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
+      .allocator = *services_.allocator,
+      .logger = *services_.logger,
+      .weights = weights,
+      .share_weights = options_.share_weights,
+      .packed_store = packed_store_.get()};
+  SWITCHYARD_TRY(CreateSteps(constant_data, packed_environment));
+  if (const auto memory = PlanMemory(bounds); !memory) {
+    // The stock operators do: a CPU with packed kernels must not refuse what another one runs.
+    if (!options_.routes.force_kernel.empty()) return std::unexpected(memory.error());
+    GiveUpPackedKernels(memory.error().message);
+    SWITCHYARD_TRY(CreateSteps(constant_data, packed_environment));
+  }
+  report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
   // What is left of the constants is in packed weights and kept_constants_.
@@ -162,13 +167,26 @@ Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
   return pointers;
 }
 
+void CompiledDelegate::GiveUpPackedKernels(std::string_view why) {
+  const std::string found(why.substr(0, why.find(", expected")));
+  for (Route& route : routes_) {
+    if (route.kernel == nullptr) continue;
+    route.rejected.push_back({route.kernel,
+                              {ReasonId::kKernelMemory, found,
+                               std::format("at most {}", options_.max_workspace_bytes)}});
+    route.kernel = nullptr;
+  }
+}
+
 Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_data,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator};
+  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   std::lock_guard lock(workspace_->mutex);
+  steps_.clear();
   for (const Step& step : plan_.steps) {
     SWITCHYARD_ASSIGN(Runner runner,
                       CreateRunner(step, constant_data, stock_environment, packed_environment));
