@@ -1,0 +1,14 @@
+// The families of cases; each is one file, and a row of the table in case.cpp.
+#pragma once
+
+#include <vector>
+
+#include "test/conformance/case.h"
+
+namespace switchyard::conformance {
+
+using Cases = std::vector<Case>;
+
+void AddFullyConnectedCases(Cases& cases);
+
+}  // namespace switchyard::conformance
