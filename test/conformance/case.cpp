@@ -9,7 +9,8 @@ namespace switchyard::conformance {
 namespace {
 
 constexpr void (*kFamilies[])(Cases&) = {
-    AddFullyConnectedCases,
+    AddFullyConnectedCases,      AddConv2dCases,   AddConvolutionCases,
+    AddBatchMatrixMultiplyCases, AddSequenceCases,
 };
 
 std::string Part(std::string_view name, size_t number) {

@@ -10,5 +10,9 @@ namespace switchyard::conformance {
 using Cases = std::vector<Case>;
 
 void AddFullyConnectedCases(Cases& cases);
+void AddConv2dCases(Cases& cases);
+void AddConvolutionCases(Cases& cases);
+void AddBatchMatrixMultiplyCases(Cases& cases);
+void AddSequenceCases(Cases& cases);
 
 }  // namespace switchyard::conformance

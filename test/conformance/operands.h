@@ -59,6 +59,11 @@ class Operands {
   // `depth`: products per sum; what scales of the output depend on.
   Operands(Format format, Style style, size_t depth, Random& random);
 
+  Operands(const Operands&) = default;
+  Operands& operator=(const Operands&) = default;
+  // Takes the other's output for input.
+  void ContinueFrom(const Operands& other);
+
   bool is_dynamic() const;    // the input goes through a Convert to qdint8
   bool is_quantized() const;  // int8 in and out
   DataType input_type() const;
@@ -66,8 +71,7 @@ class Operands {
   ElementType element_type() const;
   Quantization input_quantization() const;
   Quantization output_quantization() const;
-  // Real numbers that the output's zero point and about half of its range stand for.
-  float middle() const;
+  // About half of the output's range.
   float spread() const;
 
   // `channels` along dimension `channel_dim`; `depth` of them for each of the channels.
@@ -93,7 +97,7 @@ class Operands {
   Format format_;
   Style style_;
   size_t depth_;
-  Random& random_;
+  Random* random_;
   float input_scale_ = 1, output_scale_ = 1, weight_scale_ = 1;
   int32_t input_zero_ = 0, output_zero_ = 0;
   std::vector<float> scales_;  // of the weights, once they are there

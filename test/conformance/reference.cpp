@@ -17,6 +17,7 @@ constexpr Row kTable[] = {
     {NodeKind::kFullyConnected, FullyConnected},
     {NodeKind::kConv2d, Conv2d},
     {NodeKind::kDepthwiseConv2d, DepthwiseConv2d},
+    {NodeKind::kConvTranspose2d, ConvTranspose2d},
     {NodeKind::kBatchMatrixMultiply, BatchMatrixMultiply},
     {NodeKind::kConvert, Convert},
     {NodeKind::kStaticTranspose, StaticTranspose},

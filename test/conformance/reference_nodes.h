@@ -8,6 +8,7 @@ namespace switchyard::conformance::reference {
 Result<std::vector<Tensor>> FullyConnected(const Call& call);
 Result<std::vector<Tensor>> Conv2d(const Call& call);
 Result<std::vector<Tensor>> DepthwiseConv2d(const Call& call);
+Result<std::vector<Tensor>> ConvTranspose2d(const Call& call);
 Result<std::vector<Tensor>> BatchMatrixMultiply(const Call& call);
 Result<std::vector<Tensor>> Convert(const Call& call);
 Result<std::vector<Tensor>> StaticTranspose(const Call& call);

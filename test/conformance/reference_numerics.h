@@ -15,9 +15,9 @@ namespace switchyard::conformance::reference {
 inline constexpr double kF32Unit = 0x1p-24;
 inline constexpr double kF16Unit = 0x1p-11;
 inline constexpr double kBF16Unit = 0x1p-8;
-// Half of the smallest number: the absolute error of one rounding below the normal numbers.
-inline constexpr double kF32Tiny = 0x1p-150;
-inline constexpr double kF16Tiny = 0x1p-25;
+// The smallest normal numbers: what flushing one below them to 0 may lose.
+inline constexpr double kF32Normal = 0x1p-126;
+inline constexpr double kF16Normal = 0x1p-14;
 // The largest finite numbers.
 inline constexpr double kF32Max = 0x1.fffffep127;
 inline constexpr double kF16Max = 65504;
@@ -33,6 +33,10 @@ inline double RoundToF16(double value) {
                                       : -std::numeric_limits<float>::infinity());
   }
   return F32FromF16(F16FromF32(odd));
+}
+
+inline bool IsSubnormal(double value, bool f16) {
+  return value != 0 && std::abs(value) < (f16 ? kF16Normal : kF32Normal);
 }
 
 inline bool IsPowerOfTwo(double value) {
@@ -54,6 +58,8 @@ class Sum {
   double value() const { return value_; }
   // Of the absolute values.
   double magnitude() const { return magnitude_; }
+  // How many are not 0.
+  size_t terms() const { return terms_; }
 
   // True if adding the terms in arithmetic of `digits` binary digits, with numbers that are
   // multiples of 2^min_exponent, gives `value` without a rounding, in whatever order: every partial

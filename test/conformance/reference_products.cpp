@@ -12,18 +12,22 @@ bool IsWeight8(DataType type) {
   return type == DataType::kQCInt8 || type == DataType::kQInt8 || type == DataType::kQCInt4;
 }
 
-// A sum that an accumulator of `unit` rounding forms in any order, fused or not: every product and
-// every addition rounds once, relative to at most the sum of the magnitudes.
-double SumError(const Sum& sum, size_t terms, bool f16) {
+// A sum that an accumulator forms in any order, fused or not: every product and every addition
+// rounds once, relative to at most the sum of the magnitudes. Terms that are 0 round nothing.
+// XNNPACK has the CPU take numbers below the normal ones for 0, so any step may lose as much.
+double SumError(const Sum& sum, bool f16) {
   if (std::isinf(sum.value()) || std::isnan(sum.value())) return 0;
-  if (f16 ? sum.IsExact(11, -24) && sum.magnitude() <= kF16Max : sum.IsExact(24, -149)) return 0;
-  const double count = static_cast<double>(terms) + 2;
-  const double error =
-      count * ((f16 ? kF16Unit : kF32Unit) * sum.magnitude() + (f16 ? kF16Tiny : kF32Tiny));
-  // A partial sum may overflow.
-  if (sum.magnitude() + error > (f16 ? kF16Max : kF32Max)) {
-    return std::numeric_limits<double>::infinity();
+  const double unit = f16 ? kF16Unit : kF32Unit, largest = f16 ? kF16Max : kF32Max;
+  const double count = static_cast<double>(sum.terms()) + 2;
+  // Terms of one sign whose sum is far beyond the largest number end in infinity in every order.
+  if (std::abs(sum.value()) == sum.magnitude() &&
+      sum.magnitude() * (1 - 2 * count * unit) > largest * (1 + unit)) {
+    return 0;
   }
+  if (sum.magnitude() <= largest && sum.IsExact(f16 ? 11 : 24, f16 ? -14 : -126)) return 0;
+  const double error = count * (unit * sum.magnitude() + (f16 ? kF16Normal : kF32Normal));
+  // A partial sum may overflow.
+  if (sum.magnitude() + error > largest) return std::numeric_limits<double>::infinity();
   return error;
 }
 
@@ -89,14 +93,15 @@ void Products::FinishFloat(std::span<const Term> terms, size_t channel, Range ra
     if (x_bound != 0 || w_bound != 0) {
       propagated += x_bound * std::abs(w) + (std::abs(x) + x_bound) * w_bound;
     }
+    if (IsSubnormal(x, f16) || IsSubnormal(w, f16)) propagated += std::abs(x * w);
   }
   sum.Add(Bias(channel));
-  double error = SumError(sum, terms.size(), f16);
+  double error = SumError(sum, f16);
   if (propagated > 0) {
     // Inputs that are not exact: their errors, and one rounding more of each term.
-    error = (static_cast<double>(terms.size()) + 2) * (f16 ? kF16Unit : kF32Unit) *
-                (sum.magnitude() + propagated) +
-            propagated;
+    error += (static_cast<double>(sum.terms()) + 2) * (f16 ? kF16Unit : kF32Unit) *
+                 (sum.magnitude() + propagated) +
+             propagated;
   }
   Store(result, index, sum.value(), error, range);
 }
@@ -137,10 +142,10 @@ void Products::FinishDynamic(std::span<const Term> terms, size_t channel, size_t
   real.Add(Bias(channel));
   double error = uncertain * scale;
   const bool exact =
-      std::abs(sum) <= 0x1p24 && uncertain == 0 && IsPowerOfTwo(scale) && real.IsExact(24, -149);
+      std::abs(sum) <= 0x1p24 && uncertain == 0 && IsPowerOfTwo(scale) && real.IsExact(24, -126);
   if (!exact) {
     error += 6 * kF32Unit * (std::abs(sum) + uncertain) * scale +
-             kF32Unit * (std::abs(real.value()) + std::abs(Bias(channel))) + 6 * kF32Tiny;
+             kF32Unit * (std::abs(real.value()) + std::abs(Bias(channel))) + 6 * kF32Normal;
   }
   Store(result, index, real.value(), error, range);
 }
@@ -173,9 +178,9 @@ void Products::FinishBlocks(std::span<const Term> terms, size_t channel, size_t 
   }
   sum.Add(Bias(channel));
   double error = uncertain;
-  if (uncertain > 0 || !exact || !sum.IsExact(24, -149)) {
+  if (uncertain > 0 || !exact || !sum.IsExact(24, -126)) {
     error += (3 * static_cast<double>(blocks) + 5) * kF32Unit * (sum.magnitude() + uncertain) +
-             kF32Tiny * static_cast<double>(blocks);
+             kF32Normal * static_cast<double>(blocks);
   }
   Store(result, index, value + Bias(channel), error, range);
 }

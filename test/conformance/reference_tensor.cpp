@@ -126,15 +126,20 @@ void Store(Tensor& tensor, size_t index, double real, double error, Range range)
   const double rounded = f32   ? static_cast<double>(static_cast<float>(value))
                          : f16 ? RoundToF16(value)
                                : double{F32FromBF16(BF16FromF32(static_cast<float>(value)))};
-  if (error > 0 || rounded != value) {
+  if (error == 0 && std::isinf(rounded)) {
+    tensor.values[index] = rounded;  // overflow, for sure
+    return;
+  }
+  if (error > 0 || rounded != value || IsSubnormal(value, f16)) {
     const double unit = f32 ? kF32Unit : f16 ? kF16Unit : kBF16Unit;
-    bound += unit * (std::abs(value) + bound) + (f16 ? kF16Tiny : kF32Tiny);
+    const double normal = f16 ? kF16Normal : kF32Normal;
+    bound += unit * (std::abs(value) + bound);
+    if (std::abs(value) - bound < normal) bound += normal;
   }
   // A result that is not a number, or an error that leaves everything open, documents nothing.
   if (std::isnan(real) || std::isnan(bound) || std::isinf(error)) {
     bound = std::numeric_limits<double>::infinity();
   }
-  if (std::isinf(value) && error == 0) bound = 0;
   tensor.values[index] = value;
   tensor.bounds[index] = bound;
 }

@@ -42,6 +42,36 @@ std::vector<const Value*> Externals(const Graph& graph) {
   return externals;
 }
 
+// Whether the graph takes an input for images: the host then hands over a tensor of logical sizes
+// [N, C, H, W] in dim order [0, 2, 3, 1], channels last.
+bool IsImage(const Graph& graph, ValueIndex input) {
+  if (graph.values[input].dims.rank() != 4) return false;
+  std::vector<ValueIndex> same = {input};  // and what conversions make of it
+  for (const Node& node : graph.nodes) {
+    if (!std::ranges::contains(same, node.inputs[0])) continue;
+    if (Info(node.kind).attributes == AttributeKind::kConvolution ||
+        Info(node.kind).attributes == AttributeKind::kPooling ||
+        node.kind == NodeKind::kGlobalAvgPooling2d ||
+        node.kind == NodeKind::kStaticResizeBilinear2D) {
+      return true;
+    }
+    if (node.inputs.size() == 1 && node.outputs.size() == 1) same.push_back(node.outputs[0]);
+  }
+  return false;
+}
+
+// The tensor, which lies in memory as the graph has it, as a host sees it.
+TensorView ViewOf(OwnedTensor& tensor, bool is_image) {
+  TensorView view = tensor.View();
+  if (!is_image) return view;
+  constexpr uint8_t kChannelsLast[] = {0, 2, 3, 1};
+  for (size_t i = 0; i < 4; ++i) {
+    view.dim_order[i] = kChannelsLast[i];
+    view.sizes[kChannelsLast[i]] = tensor.sizes()[i];
+  }
+  return view;
+}
+
 std::string IndexText(const Dims& dims, size_t index) {
   Dims position = dims;
   for (size_t d = dims.rank(); d-- > 0; index /= dims[d]) position[d] = index % dims[d];
@@ -109,7 +139,12 @@ CaseResult Run(const Case& item, uint64_t seed, const Host& host) {
     for (size_t i = arguments.size(); i < externals.size(); ++i) {
       arguments.emplace_back(*ExternalElementType(externals[i]->type), externals[i]->dims.span());
     }
-    if (Status status = runner->Run(arguments); !status) {
+    std::vector<TensorView> views;
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      const auto index = static_cast<ValueIndex>(externals[i] - built.graph.values.data());
+      views.push_back(ViewOf(arguments[i], i < inputs.size() && IsImage(built.graph, index)));
+    }
+    if (Status status = runner->Run(views); !status) {
       return Refused(item, std::format("run {}", run), status.error());
     }
     if (item.refused) continue;
