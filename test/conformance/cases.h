@@ -14,5 +14,12 @@ void AddConv2dCases(Cases& cases);
 void AddConvolutionCases(Cases& cases);
 void AddBatchMatrixMultiplyCases(Cases& cases);
 void AddSequenceCases(Cases& cases);
+void AddUnaryCases(Cases& cases);
+void AddBinaryCases(Cases& cases);
+void AddSoftmaxCases(Cases& cases);
+void AddPoolingCases(Cases& cases);
+void AddResizeCases(Cases& cases);
+void AddLayoutCases(Cases& cases);
+void AddConvertCases(Cases& cases);
 
 }  // namespace switchyard::conformance
