@@ -10,7 +10,7 @@ namespace {
 
 constexpr void (*kFamilies[])(Cases&) = {
     AddFullyConnectedCases,      AddConv2dCases,   AddConvolutionCases,
-    AddBatchMatrixMultiplyCases, AddSequenceCases,
+    AddBatchMatrixMultiplyCases, AddSequenceCases, AddExportedCases,
 };
 
 std::string Part(std::string_view name, size_t number) {

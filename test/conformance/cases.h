@@ -14,5 +14,6 @@ void AddConv2dCases(Cases& cases);
 void AddConvolutionCases(Cases& cases);
 void AddBatchMatrixMultiplyCases(Cases& cases);
 void AddSequenceCases(Cases& cases);
+void AddExportedCases(Cases& cases);
 
 }  // namespace switchyard::conformance
