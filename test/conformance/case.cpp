@@ -9,9 +9,10 @@ namespace switchyard::conformance {
 namespace {
 
 constexpr void (*kFamilies[])(Cases&) = {
-    AddFullyConnectedCases, AddConv2dCases, AddConvolutionCases, AddBatchMatrixMultiplyCases,
-    AddSequenceCases,       AddUnaryCases,  AddBinaryCases,      AddSoftmaxCases,
-    AddPoolingCases,        AddResizeCases, AddLayoutCases,      AddConvertCases,
+    AddFullyConnectedCases, AddConv2dCases,   AddConvolutionCases, AddBatchMatrixMultiplyCases,
+    AddSequenceCases,       AddExportedCases, AddUnaryCases,       AddBinaryCases,
+    AddSoftmaxCases,        AddPoolingCases,  AddResizeCases,      AddLayoutCases,
+    AddConvertCases,
 };
 
 std::string Part(std::string_view name, size_t number) {

@@ -14,6 +14,7 @@ void AddConv2dCases(Cases& cases);
 void AddConvolutionCases(Cases& cases);
 void AddBatchMatrixMultiplyCases(Cases& cases);
 void AddSequenceCases(Cases& cases);
+void AddExportedCases(Cases& cases);
 void AddUnaryCases(Cases& cases);
 void AddBinaryCases(Cases& cases);
 void AddSoftmaxCases(Cases& cases);

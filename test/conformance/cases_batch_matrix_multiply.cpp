@@ -38,10 +38,10 @@ Dims ProductDims(const Spec& spec) {
 Built Build(const Spec& spec, Random& random) {
   Operands operands(spec.format, spec.style, spec.a.back(), random);
   test::GraphBuilder builder;
-  const ValueIndex a = builder.Input(operands.input_type(), spec.a);
+  const ValueIndex a = builder.Input(operands.type(), spec.a);
   const ValueIndex b = spec.constant_b ? operands.AddWeights(builder, spec.b, 0)
-                                       : builder.Input(operands.input_type(), spec.b);
-  const ValueIndex y = builder.Output(operands.output_type(), ProductDims(spec));
+                                       : builder.Input(operands.type(), spec.b);
+  const ValueIndex y = builder.Output(operands.type(), ProductDims(spec));
   Node& node = builder.Add(NodeKind::kBatchMatrixMultiply, {a, b}, {y});
   if (spec.transposed) node.flags = kFlagTransposeWeights;
   Built built{builder.Build(), {}};

@@ -52,6 +52,8 @@ void AddConvertCases(Cases& cases) {
           {.must_pass = is_signed});
     }
   }
+  add("int32_f32", Make(kInt32, kF32, Numbers::Integers(-1e9, 1e9)));
+  add("f32_int32", Make(kF32, kInt32, Numbers::Integers(-1e6, 1e6)), kBitwise);
   // A scale of a sixteenth: halfway between steps goes to the even one, all else is exact.
   add("f32_qs8.halfway",
       Make(kF32, kQS8Exact, Numbers::Listed({0.03125f, 0.09375f, -0.03125f, -0.09375f, 0.15625f})),

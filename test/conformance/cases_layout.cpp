@@ -248,6 +248,13 @@ void AddLayoutCases(Cases& cases) {
   AddPad(cases);
   AddConcatenate(cases);
   AddCopy(cases);
+  const Numbers integers = Numbers::Integers(-1e9, 1e9);
+  AddOneNode(cases, "copy.int32.3x17", {kCopy, {{kInt32, {3, 17}, integers}}, {{kInt32, {3, 17}}}},
+             kBitwise);
+  AddOneNode(
+      cases, "reshape.int32.flatten",
+      {kStaticReshape, {{kInt32, {2, 3, 5}, integers}}, {{kInt32, {30}}}, ReshapeAttributes{{30}}},
+      kBitwise);
   // No backend has it as a node; exporters write its parts.
   const Dims dims{1, 2, 3, 4};
   AddOneNode(cases, "attention.f32.refused",

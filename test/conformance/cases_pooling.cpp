@@ -192,6 +192,17 @@ void AddArgMax(Cases& cases) {
   }
 }
 
+void AddEqualMaxima(Cases& cases) {
+  const PoolingAttributes attributes{
+      .pooling_height = 2, .pooling_width = 3, .stride_height = 2, .stride_width = 3};
+  AddOneNode(cases, "argmax_pool.f32.equal",
+             {kArgMaxPooling2d,
+              {{kF32, {1, 4, 6, 5}, Numbers::Listed({1, 1, 0, 1, 1, 2, 2})}},
+              {{kF32, {1, 2, 2, 5}}, {kInt32, {1, 2, 2, 5}}},
+              attributes},
+             kMustPassBitwise);
+}
+
 void AddGlobal(Cases& cases) {
   struct Image {
     Dims dims;
@@ -266,6 +277,7 @@ void AddPoolingCases(Cases& cases) {
   AddMaximum(cases);
   AddAverage(cases);
   AddArgMax(cases);
+  AddEqualMaxima(cases);
   AddGlobal(cases);
   AddOthers(cases);
 }

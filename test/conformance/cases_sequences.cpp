@@ -26,9 +26,9 @@ Layer AddLayer(test::GraphBuilder& b, Operands& operands, ValueIndex x, const Di
   const ValueIndex w = operands.AddWeights(b, {n, input.back()}, 0);
   std::vector<ValueIndex> inputs{x, w};
   if (bias) inputs.push_back(operands.AddBias(b, n));
-  const ValueIndex y =
-      is_output ? b.Output(operands.output_type(), output, operands.output_quantization())
-                : b.Internal(operands.output_type(), output, operands.output_quantization());
+  const ValueIndex y = is_output
+                           ? b.Output(operands.type(), output, operands.output_quantization())
+                           : b.Internal(operands.type(), output, operands.output_quantization());
   b.Add(NodeKind::kFullyConnected, inputs, {y});
   return {y, output};
 }
@@ -126,7 +126,7 @@ Built BuildShared(Format format, Style style, size_t nodes, bool own_converts,
   Operands operands(format, style, k, random);
   test::GraphBuilder b;
   const Dims bounds{40, k};
-  const ValueIndex input = b.Input(operands.input_type(), bounds, operands.input_quantization());
+  const ValueIndex input = b.Input(operands.type(), bounds, operands.input_quantization());
   ValueIndex x = input;
   if (operands.is_dynamic() && !own_converts) x = operands.AddConvert(b, input, bounds);
   for (size_t i = 0; i < nodes; ++i) {

@@ -40,7 +40,7 @@ Built Build(const ConvolutionSpec& spec, Random& random) {
   const ValueIndex w = operands.AddWeights(b, filter, depthwise ? 3 : 0);
   std::vector<ValueIndex> inputs{x, w};
   if (spec.bias) inputs.push_back(operands.AddBias(b, out));
-  const ValueIndex y = b.Output(operands.output_type(), output, operands.output_quantization());
+  const ValueIndex y = b.Output(operands.type(), output, operands.output_quantization());
   Node& node = b.Add(spec.kind, inputs, {y}, a);
   node.flags = spec.flags;
   node.output_min = spec.min * operands.spread();

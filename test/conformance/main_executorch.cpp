@@ -1,4 +1,8 @@
 // `switchyard-conformance-executorch`: the suite on ExecuTorch's own XNNPACK backend.
+#include <executorch/runtime/platform/platform.h>
+
+#include <cstdio>
+
 #include "runtime/registry.h"
 #include "test/conformance/suite.h"
 #include "tools/peer_backend.h"
@@ -12,7 +16,20 @@ class ThreadPool {
 ThreadPool* get_threadpool();
 }  // namespace executorch::extension::threadpool
 
+namespace {
+
+// Of what ExecuTorch says, the errors.
+void Emit(et_timestamp_t, et_pal_log_level_t level, const char*, const char*, size_t,
+          const char* message, size_t length) {
+  if (level != kError && level != kFatal) return;
+  std::fprintf(stderr, "executorch: %.*s\n", static_cast<int>(length), message);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  executorch::runtime::register_pal(executorch::runtime::PalImpl::create(&Emit, __FILE__));
+  executorch::runtime::pal_init();
   switchyard::Backend& peer = switchyard::tools::PeerBackend();
   if (!switchyard::RegisterBackend(&peer)) return 2;
   return switchyard::conformance::RunSuite(

@@ -40,8 +40,35 @@ std::string_view Name(Format format) {
       return "f32_f16w";
     case Format::kF16F32w:
       return "f16_f32w";
+    case Format::kQp8F16Qc8w:
+      return "qp8_f16_qc8w";
+    case Format::kQp8F16Qb4w:
+      return "qp8_f16_qb4w";
   }
   return "unknown";
+}
+
+bool IsDynamic(Format format) {
+  return format == Format::kQp8F32Qc8w || format == Format::kQp8F32Qc4w ||
+         format == Format::kQp8F16Qc8w || HasBlocks(format);
+}
+bool IsInt8(Format format) { return format == Format::kPqs8Qc8w || format == Format::kPqs8Qs8w; }
+bool HasBlocks(Format format) {
+  return format == Format::kQp8F32Qb4w || format == Format::kQp8F16Qb4w;
+}
+DataType ActivationType(Format format) {
+  switch (format) {
+    case Format::kPqs8Qc8w:
+    case Format::kPqs8Qs8w:
+      return DataType::kQInt8;
+    case Format::kPf16:
+    case Format::kF16F32w:
+    case Format::kQp8F16Qc8w:
+    case Format::kQp8F16Qb4w:
+      return DataType::kF16;
+    default:
+      return DataType::kF32;
+  }
 }
 
 std::string_view Name(Style style) {
@@ -78,6 +105,8 @@ std::string_view Name(Style style) {
       return "infinity";
     case Style::kMixedMagnitudes:
       return "mixed_magnitudes";
+    case Style::kGrowingRows:
+      return "growing_rows";
   }
   return "unknown";
 }
@@ -116,30 +145,16 @@ void Operands::ContinueFrom(const Operands& other) {
   output_scale_ = static_cast<float>(output_scale_ * widened);
 }
 
-bool Operands::is_dynamic() const {
-  return format_ == Format::kQp8F32Qc8w || format_ == Format::kQp8F32Qb4w ||
-         format_ == Format::kQp8F32Qc4w;
-}
-bool Operands::is_quantized() const {
-  return format_ == Format::kPqs8Qc8w || format_ == Format::kPqs8Qs8w;
-}
-DataType Operands::input_type() const {
-  if (is_quantized()) return DataType::kQInt8;
-  return format_ == Format::kPf16 || format_ == Format::kF16F32w ? DataType::kF16 : DataType::kF32;
-}
-DataType Operands::output_type() const { return input_type(); }
-ElementType Operands::element_type() const { return *ExternalElementType(input_type()); }
-
 Quantization Operands::input_quantization() const {
-  if (!is_quantized()) return {};
+  if (!IsInt8(format_)) return {};
   return PerTensorQuantization{input_scale_, input_zero_};
 }
 Quantization Operands::output_quantization() const {
-  if (!is_quantized()) return {};
+  if (!IsInt8(format_)) return {};
   return PerTensorQuantization{output_scale_, output_zero_};
 }
 float Operands::spread() const {
-  if (is_quantized()) return output_scale_ * 64;
+  if (IsInt8(format_)) return output_scale_ * 64;
   if (IsExact(style_)) return 4;
   return is_dynamic() ? 0.5f : 0.25f;
 }
@@ -159,7 +174,7 @@ std::vector<float> Operands::WeightScales(size_t channels) {
 ValueIndex Operands::AddWeights(test::GraphBuilder& b, const Dims& dims, uint32_t channel_dim,
                                 size_t group_size) {
   const size_t count = *dims.NumElements(), channels = dims[channel_dim];
-  if (input_type() != DataType::kQInt8 && !is_dynamic()) {
+  if (!IsInt8(format_) && !is_dynamic()) {
     std::vector<float> values = random_->Reals(count, -1, 1);
     if (IsExact(style_)) values = random_->Integers<float>(count, -2, 2);
     if (style_ == Style::kOneHot) {
@@ -167,13 +182,13 @@ ValueIndex Operands::AddWeights(test::GraphBuilder& b, const Dims& dims, uint32_
     }
     if (style_ == Style::kSaturating) {
       for (float& value : values) value *= 0x1p100f;
-      if (input_type() == DataType::kF16) values = random_->Integers<float>(count, 4, 7);
+      if (type() == DataType::kF16) values = random_->Integers<float>(count, 4, 7);
     }
     if (style_ == Style::kZeroWeights) std::ranges::fill(values, 0.0f);
     if (style_ == Style::kLargestSums) values = random_->Reals(count, 1.5, 2);
     if (style_ == Style::kInfinity) values = random_->Reals(count, 0.5, 1);
     if (style_ == Style::kDenormals) {
-      for (float& value : values) value *= input_type() == DataType::kF16 ? 0x1p-10f : 0x1p-100f;
+      for (float& value : values) value *= type() == DataType::kF16 ? 0x1p-10f : 0x1p-100f;
     }
     if (style_ == Style::kMixedMagnitudes) {
       for (float& value : values) value *= static_cast<float>(std::exp2(random_->Real(-10, 10)));
@@ -183,7 +198,7 @@ ValueIndex Operands::AddWeights(test::GraphBuilder& b, const Dims& dims, uint32_
     return b.Constant(DataType::kF32, dims, values);
   }
 
-  const bool int4 = format_ == Format::kQp8F32Qb4w || format_ == Format::kQp8F32Qc4w;
+  const bool int4 = HasBlocks(format_) || format_ == Format::kQp8F32Qc4w;
   const int64_t low = int4 ? -8 : -127, high = int4 ? 7 : 127;
   std::vector<int8_t> values = random_->Integers<int8_t>(count, low, high);
   if (style_ == Style::kOneHot) {
@@ -193,7 +208,7 @@ ValueIndex Operands::AddWeights(test::GraphBuilder& b, const Dims& dims, uint32_
   if (style_ == Style::kZeroWeights) std::ranges::fill(values, int8_t{0});
   if (style_ == Style::kLargestSums) std::ranges::fill(values, static_cast<int8_t>(low));
   scales_ = WeightScales(channels);
-  if (format_ == Format::kQp8F32Qb4w) {
+  if (HasBlocks(format_)) {
     std::vector<uint16_t> scales;
     const size_t blocks = count / channels / group_size;
     for (size_t i = 0; i < channels * blocks; ++i) {
@@ -215,7 +230,7 @@ ValueIndex Operands::AddWeights(test::GraphBuilder& b, const Dims& dims, uint32_
 
 ValueIndex Operands::AddBias(test::GraphBuilder& b, size_t channels) {
   const Dims dims{channels};
-  if (is_quantized()) {
+  if (IsInt8(format_)) {
     const auto limit = static_cast<int64_t>(74 * 74 * std::sqrt(double(depth_)));
     const std::vector<int32_t> values = random_->Integers<int32_t>(channels, -limit, limit);
     if (format_ == Format::kPqs8Qs8w) {
@@ -234,7 +249,7 @@ ValueIndex Operands::AddBias(test::GraphBuilder& b, size_t channels) {
     }
   }
   if (style_ == Style::kTinyScales || style_ == Style::kDenormals) {
-    for (float& value : values) value *= input_type() == DataType::kF16 ? 0x1p-20f : 0x1p-140f;
+    for (float& value : values) value *= type() == DataType::kF16 ? 0x1p-20f : 0x1p-140f;
   }
   if (format_ == Format::kPf16) return b.Constant(DataType::kF16, dims, ToF16(values));
   return b.Constant(DataType::kF32, dims, values);
@@ -253,7 +268,7 @@ void Operands::FillDynamicRow(std::span<float> row) {
 }
 
 void Operands::FillRow(std::span<float> row, size_t index) {
-  const bool f16 = input_type() == DataType::kF16;
+  const bool f16 = type() == DataType::kF16;
   if (style_ == Style::kOneHot && !is_dynamic()) {
     std::ranges::fill(row, 0.0f);
     row[index % row.size()] = 1;
@@ -301,6 +316,9 @@ void Operands::FillRow(std::span<float> row, size_t index) {
       for (float& value : row)
         value *= static_cast<float>(std::exp2(random_->Real(-10, f16 ? 4 : 10)));
       break;
+    case Style::kGrowingRows:
+      for (float& value : row) value = (std::abs(value) + 1) * static_cast<float>(index % 16 + 1);
+      break;
     case Style::kNan:
       if (index == 0) row[row.size() / 2] = std::numeric_limits<float>::quiet_NaN();
       break;
@@ -315,7 +333,7 @@ void Operands::FillRow(std::span<float> row, size_t index) {
 
 OwnedTensor Operands::MakeInput(std::span<const size_t> sizes, size_t row) {
   const size_t count = Product(sizes);
-  if (is_quantized()) {
+  if (IsInt8(format_)) {
     std::vector<int8_t> values = random_->Integers<int8_t>(count, -128, 127);
     for (size_t i = 0; i < count; ++i) {
       const size_t index = i / row;
@@ -347,7 +365,7 @@ ValueIndex Operands::AddConvert(test::GraphBuilder& b, ValueIndex from, const Di
 
 ValueIndex Operands::AddInput(test::GraphBuilder& b, const Dims& bounds,
                               uint32_t num_nonbatch_dims) {
-  const ValueIndex input = b.Input(input_type(), bounds, input_quantization());
+  const ValueIndex input = b.Input(type(), bounds, input_quantization());
   return is_dynamic() ? AddConvert(b, input, bounds, num_nonbatch_dims) : input;
 }
 

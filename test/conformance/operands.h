@@ -24,9 +24,16 @@ enum class Format : uint8_t {
   kQp8F32Qc4w,  // f32 quantized per row, int4 per channel, f32
   kF32F16w,     // f32 f16 f32
   kF16F32w,     // f16 f32 f16
+  kQp8F16Qc8w,  // f16 quantized per row, int8 per channel, f16
+  kQp8F16Qb4w,  // f16 quantized per row, int4 by blocks, f16
 };
 // "qp8_f32_qc8w"
 std::string_view Name(Format format);
+// Properties of a format.
+bool IsDynamic(Format format);  // the input goes through a Convert to qdint8
+bool IsInt8(Format format);     // int8 in and out
+bool HasBlocks(Format format);  // int4 by blocks: the depth is a multiple of 32
+DataType ActivationType(Format format);
 
 enum class Style : uint8_t {
   kRandom,
@@ -47,6 +54,7 @@ enum class Style : uint8_t {
   kNan,              // NaN in the first row
   kInfinity,         // infinity in the first row, weights positive
   kMixedMagnitudes,  // from 1e-6 to 1e6
+  kGrowingRows,      // every row begins beyond the range of the one before
 };
 std::string_view Name(Style style);
 // Whether answers are to be the same bits, for Case::data.
@@ -64,11 +72,10 @@ class Operands {
   // Takes the other's output for input.
   void ContinueFrom(const Operands& other);
 
-  bool is_dynamic() const;    // the input goes through a Convert to qdint8
-  bool is_quantized() const;  // int8 in and out
-  DataType input_type() const;
-  DataType output_type() const;
-  ElementType element_type() const;
+  bool is_dynamic() const { return IsDynamic(format_); }
+  // Of input and output.
+  DataType type() const { return ActivationType(format_); }
+  ElementType element_type() const { return *ExternalElementType(type()); }
   Quantization input_quantization() const;
   Quantization output_quantization() const;
   // About half of the output's range.

@@ -19,9 +19,9 @@ struct ReportRow {
 };
 
 struct Report {
-  std::string program, backend, machine, options;
+  std::string program = {}, backend = {}, machine = {}, options = {};
   uint64_t seed = 0;
-  std::vector<ReportRow> rows;
+  std::vector<ReportRow> rows = {};
   double seconds = 0;
 };
 

@@ -29,7 +29,7 @@ std::string_view Name(Outcome outcome);
 
 struct CaseResult {
   Outcome outcome = Outcome::kPass;
-  std::string detail;  // what went wrong, or why not
+  std::string detail = {};  // what went wrong, or why not
   // The worst |answer - reference| / bound over all elements that have a bound above 0.
   double worst = 0;
   uint64_t num_elements = 0, num_exact = 0;  // compared; of these, with bound 0
@@ -44,7 +44,7 @@ struct CaseResult {
 struct Host {
   Backend* backend;
   pthreadpool* thread_pool = nullptr;
-  std::map<std::string, OptionValue> load_options;
+  std::map<std::string, OptionValue> load_options = {};
 };
 
 CaseResult RunCase(const Case& item, uint64_t seed, const Host& host);
