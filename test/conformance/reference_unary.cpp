@@ -40,8 +40,9 @@ double ErrorOfSquareRoot(double, double y, bool f16, const Node&) {
 double ErrorOfReciprocalSquareRoot(double, double y, bool f16, const Node&) {
   return std::abs(y) * (f16 ? 2 * kF16Unit : 4 * kF32Epsilon);
 }
+// e / (1 + e): the exponential's error, the sum's, those of a quotient by refined estimates.
 double ErrorOfSigmoid(double, double y, bool f16, const Node&) {
-  return f16 ? Mixed(y, 1e-4, 5e-3) : Mixed(y, 5e-6, 1e-5);
+  return f16 ? Mixed(y, 1e-4, 5e-3) : (6 + 1 + 3) * kF32Epsilon * std::abs(y);
 }
 double ErrorOfTanh(double, double y, bool f16, const Node&) {
   return f16 ? Mixed(y, 1e-4, 5e-3) : 4 * kF32Epsilon * std::abs(y);
@@ -49,11 +50,12 @@ double ErrorOfTanh(double, double y, bool f16, const Node&) {
 double ErrorOfGelu(double, double y, bool f16, const Node&) {
   return Mixed(y, 10 * Epsilon(f16), 5 * Epsilon(f16));
 }
-// alpha multiplies it all.
+// alpha * (e - 1): the error of the exponential, which is at most 1, the difference's, the
+// product's.
 double ErrorOfElu(double x, double y, bool f16, const Node& node) {
   if (x >= 0) return 0;
   const double alpha = std::get<EluAttributes>(node.attributes).alpha;
-  return f16 ? Mixed(y, 1e-4 * alpha, 5e-3) : Mixed(y, 5e-6 * alpha, 1e-5);
+  return f16 ? Mixed(y, 1e-4 * alpha, 5e-3) : (6 + 1) * kF32Epsilon * alpha + kF32Epsilon * -y;
 }
 // Beyond the tests' arguments, -10 to 10, taking multiples of a rounded pi away loses a rounding of
 // x. In f16 the steps, all of numbers up to 1, are the reduced argument, its square, the polynomial
