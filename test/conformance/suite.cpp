@@ -239,9 +239,10 @@ int Run(const Program& program, const Arguments& arguments) {
 }  // namespace
 
 int RunSuite(const Program& program, int argc, char** argv) {
-  // GoogleTest takes its own options first; only failures are worth a line each.
+  // GoogleTest's own options are not the suite's; only failures are worth a line each.
+  int no_arguments = 1;
   testing::GTEST_FLAG(brief) = true;
-  testing::InitGoogleTest(&argc, argv);
+  testing::InitGoogleTest(&no_arguments, argv);
   Arguments arguments;
   arguments.backend = program.default_backend;
   CLI::App app("Judges a backend by cases of every operator, against a reference of its own",
@@ -257,7 +258,8 @@ int RunSuite(const Program& program, int argc, char** argv) {
   app.add_option("--plugin", arguments.plugin, "shared library that has the backend (not yet)");
   app.add_option("--cpu", arguments.cpu,
                  "CPU features that the backend may use, as its option cpu_features takes them");
-  app.add_option("--option", arguments.options, "KEY=VALUE of the backend's load options");
+  app.add_option("--option", arguments.options, "KEY=VALUE of the backend's load options")
+      ->allow_extra_args(false);
   app.add_option("--threads", arguments.threads, "of the backend's thread pool")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
@@ -265,7 +267,8 @@ int RunSuite(const Program& program, int argc, char** argv) {
   app.add_option("--timeout", arguments.timeout, "seconds for one case")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--report", arguments.reports, "file for the results: .json, .xml or .md");
+  app.add_option("--report", arguments.reports, "file for the results: .json, .xml or .md")
+      ->allow_extra_args(false);
   app.add_option("--export", arguments.export_folder,
                  "write each case's payload, inputs and expected outputs to a folder and stop");
   try {
