@@ -40,9 +40,10 @@ double ErrorOfSquareRoot(double, double y, bool f16, const Node&) {
 double ErrorOfReciprocalSquareRoot(double, double y, bool f16, const Node&) {
   return std::abs(y) * (f16 ? 2 * kF16Unit : 4 * kF32Epsilon);
 }
-// e / (1 + e): the exponential's error, the sum's, those of a quotient by refined estimates.
+// e / (1 + e): the exponential's error, the sum's, those of a quotient by refined estimates. Two
+// products inside the exponential may be subnormal, and lost.
 double ErrorOfSigmoid(double, double y, bool f16, const Node&) {
-  return f16 ? Mixed(y, 1e-4, 5e-3) : (6 + 1 + 3) * kF32Epsilon * std::abs(y);
+  return f16 ? Mixed(y, 1e-4, 5e-3) : (6 + 1 + 3) * kF32Epsilon * std::abs(y) + 2 * kF32Normal;
 }
 double ErrorOfTanh(double, double y, bool f16, const Node&) {
   return f16 ? Mixed(y, 1e-4, 5e-3) : 4 * kF32Epsilon * std::abs(y);
