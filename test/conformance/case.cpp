@@ -9,8 +9,8 @@ namespace switchyard::conformance {
 namespace {
 
 constexpr void (*kFamilies[])(Cases&) = {
-    AddFullyConnectedCases,      AddConv2dCases,   AddConvolutionCases,
-    AddBatchMatrixMultiplyCases, AddSequenceCases, AddExportedCases,
+    AddFullyConnectedCases, AddConv2dCases,   AddConvolutionCases, AddBatchMatrixMultiplyCases,
+    AddSequenceCases,       AddExportedCases, AddRefusedCases,
 };
 
 std::string Part(std::string_view name, size_t number) {

@@ -15,5 +15,6 @@ void AddConvolutionCases(Cases& cases);
 void AddBatchMatrixMultiplyCases(Cases& cases);
 void AddSequenceCases(Cases& cases);
 void AddExportedCases(Cases& cases);
+void AddRefusedCases(Cases& cases);
 
 }  // namespace switchyard::conformance
