@@ -12,7 +12,7 @@ constexpr void (*kFamilies[])(Cases&) = {
     AddFullyConnectedCases, AddConv2dCases,   AddConvolutionCases, AddBatchMatrixMultiplyCases,
     AddSequenceCases,       AddExportedCases, AddUnaryCases,       AddBinaryCases,
     AddSoftmaxCases,        AddPoolingCases,  AddResizeCases,      AddLayoutCases,
-    AddConvertCases,
+    AddConvertCases,        AddRefusedCases,
 };
 
 std::string Part(std::string_view name, size_t number) {

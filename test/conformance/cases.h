@@ -22,5 +22,6 @@ void AddPoolingCases(Cases& cases);
 void AddResizeCases(Cases& cases);
 void AddLayoutCases(Cases& cases);
 void AddConvertCases(Cases& cases);
+void AddRefusedCases(Cases& cases);
 
 }  // namespace switchyard::conformance

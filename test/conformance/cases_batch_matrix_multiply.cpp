@@ -70,10 +70,11 @@ struct Shape {
   bool must_pass;
 };
 constexpr Shape kShapes[] = {
-    {"unit", 1, 1, 1, true},       {"row", 1, 33, 17, true},    {"column", 9, 20, 1, false},
-    {"odd", 3, 7, 5, true},        {"k1", 5, 1, 6, false},      {"tile", 32, 32, 32, true},
-    {"below", 31, 15, 31, false},  {"above", 33, 17, 33, true}, {"panels", 65, 3, 66, false},
-    {"large_k", 2, 400, 3, false}, {"wide", 2, 5, 270, false},  {"tall", 140, 4, 2, false},
+    {"unit", 1, 1, 1, true},        {"row", 1, 33, 17, true},    {"column", 9, 20, 1, false},
+    {"odd", 3, 7, 5, true},         {"k1", 5, 1, 6, false},      {"tile", 32, 32, 32, true},
+    {"below", 31, 15, 31, false},   {"above", 33, 17, 33, true}, {"panels", 65, 3, 66, false},
+    {"large_k", 2, 400, 3, false},  {"wide", 2, 5, 270, false},  {"tall", 140, 4, 2, false},
+    {"large", 70, 100, 130, false},
 };
 
 void AddFormat(Cases& cases, Format format) {

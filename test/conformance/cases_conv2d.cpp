@@ -209,6 +209,10 @@ void AddFormat(Cases& cases, Format format) {
   spec.min = -0.5;
   spec.max = 0.5;
   AddBoth(cases, "clamp_both", spec, false);
+  // More pixels than are packed at a time, in two images.
+  spec = {.format = format, .batch = 2, .height = 48, .width = 49};
+  spec.attributes = WithChannels(k3x3, {"", 1, 8, 3});
+  AddBoth(cases, "large_images", spec, true);
   // More pixels than a tile has rows.
   spec = {.format = format, .height = 9, .width = 9};
   spec.attributes = WithChannels(k3x3, {"", 1, 4, 34});

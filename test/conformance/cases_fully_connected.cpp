@@ -93,6 +93,8 @@ constexpr Shape kShapes[] = {
     {"wide", 3, 8, 260, false},
     {"large_k", 2, 500, 5, true},
     {"larger_k", 3, 2051, 6, false},
+    {"large", 70, 200, 300, false},
+    {"large_n", 18, 96, 700, true},
 };
 
 void AddShapes(Cases& cases, Format format) {

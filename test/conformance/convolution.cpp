@@ -48,7 +48,7 @@ Built Build(const ConvolutionSpec& spec, Random& random) {
   Built built{b.Build(), {}};
   for (const Dims& dims : spec.runs.empty() ? std::vector{input} : spec.runs) {
     // Dynamic quantization is by image, everything else varies by pixel.
-    const size_t row = operands.is_dynamic() ? dims[1] * dims[2] * in : in;
+    const size_t row = dims[3] * (operands.is_dynamic() ? dims[1] * dims[2] : 1);
     built.runs.emplace_back().push_back(operands.MakeInput(dims.span(), row));
   }
   return built;

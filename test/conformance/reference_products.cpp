@@ -106,8 +106,9 @@ void Products::FinishFloat(std::span<const Term> terms, size_t channel, Range ra
   Store(result, index, sum.value(), error, range);
 }
 
-// The accumulator is exact; its conversion to float, the factor (two products of scales), and the
-// product with it round once each, unless all are powers of two.
+// The accumulator is exact. Four roundings follow, unless all scales are powers of two: its
+// conversion to float here, the other three (the factor, made of three scales, and the product with
+// it) in Store.
 void Products::FinishInteger(std::span<const Term> terms, size_t channel, Range range,
                              Tensor& result, size_t index) const {
   const auto& quantization = std::get<PerTensorQuantization>(input_->quantization);
@@ -122,7 +123,7 @@ void Products::FinishInteger(std::span<const Term> terms, size_t channel, Range 
   double error = uncertain * scale;
   const auto& output = std::get<PerTensorQuantization>(result.quantization);
   const bool exact = std::abs(sum) <= 0x1p24 && IsPowerOfTwo(scale) && IsPowerOfTwo(output.scale);
-  if (!exact) error += 4 * kF32Unit * std::abs(real);
+  if (!exact) error += kF32Unit * std::abs(real);
   Store(result, index, real, error, range);
 }
 
