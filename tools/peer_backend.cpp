@@ -77,21 +77,24 @@ ScalarType ScalarTypeOf(ElementType type) {
   return ScalarType::Undefined;
 }
 
-// A tensor of ExecuTorch in default dim order. It cannot grow, so an output gets the size that the
-// payload bounds it by, in memory of its own.
+// A tensor of ExecuTorch; an output is in default dim order. It cannot grow, so an output gets the
+// size that the payload bounds it by, in memory of its own.
 struct HostTensor {
   HostTensor(const TensorView& view, const Dims* bound)
-      : sizes(view.sizes.begin(), view.sizes.begin() + static_cast<ptrdiff_t>(view.rank)) {
+      : sizes(view.sizes.begin(), view.sizes.begin() + static_cast<ptrdiff_t>(view.rank)),
+        order(view.dim_order.begin(), view.dim_order.begin() + static_cast<ptrdiff_t>(view.rank)) {
     void* data = view.data;
     if (bound != nullptr) {
       sizes.assign(bound->begin(), bound->end());
+      order.resize(sizes.size());
+      std::iota(order.begin(), order.end(), uint8_t{0});
       owned.resize(bound->NumElements().value_or(0) * ElementBytes(view.element_type) + kSlack);
       data = owned.data();
     }
-    order.resize(sizes.size());
-    std::iota(order.begin(), order.end(), uint8_t{0});
     strides.assign(sizes.size(), 1);
-    for (size_t i = sizes.size(); i-- > 1;) strides[i - 1] = strides[i] * sizes[i];
+    for (size_t i = sizes.size(); i-- > 1;) {
+      strides[order[i - 1]] = strides[order[i]] * sizes[order[i]];
+    }
     impl = std::make_unique<TensorImpl>(
         ScalarTypeOf(view.element_type), static_cast<ssize_t>(sizes.size()), sizes.data(), data,
         order.data(), strides.data(), et::TensorShapeDynamism::DYNAMIC_BOUND);

@@ -46,6 +46,11 @@ Status LowerMaxPooling(Lowering& lowering) {
   SWITCHYARD_TRY(lowering.RequireSameQuantization());
   const Node& node = lowering.node();
   const PoolingAttributes& a = AttributesOf(lowering);
+  if (a.stride_height > a.pooling_height || a.stride_width > a.pooling_width) {
+    return lowering.Unsupported(
+        "strides {} x {}, expected at most the pool's {} x {}; leave it out of the delegate",
+        a.stride_height, a.stride_width, a.pooling_height, a.pooling_width);
+  }
   SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
   return lowering.Check(xnn_define_max_pooling_2d(

@@ -107,6 +107,11 @@ bool MixesFloats(const Graph& graph, const Node& node) {
 bool IsArgMaxOfF16(const Graph& graph, const Node& node) {
   return node.kind == NodeKind::kArgMaxPooling2d && InputIs(graph, node, kF16);
 }
+bool IsPReluOfOneSlopeInF16(const Graph& graph, const Node& node) {
+  if (node.kind != NodeKind::kPReLU || !InputIs(graph, node, kF16)) return false;
+  const Dims& slopes = graph.values[node.inputs[1]].dims;
+  return slopes.rank() == 0 || slopes.back() == 1;
+}
 bool HasComputedF16Weights(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && InputIs(graph, node, kF16) && !HasConstantWeights(graph, node);
 }
@@ -165,6 +170,10 @@ constexpr Remedy kRemedies[] = {
     {"float.mixed", kComputeInF32, &AnyCpu, &MixesFloats,
      "operators whose inputs and outputs are of different float types are refused with status 2"},
     {"f16.argmax", kComputeInF32, &AnyCpu, &IsArgMaxOfF16, "there is argmax pooling for f32 only"},
+    {"f16.avx512fp16.prelu", kComputeInF32, &HasAvx512Fp16, &IsPReluOfOneSlopeInF16,
+     "one slope for a row: of a row of N elements those from the 16th on after the last multiple "
+     "of "
+     "32 are wrong; N = 31 is, N = 32 is right"},
     {"f16.computed_weights", kComputeInF32, &AnyCpu, &HasComputedF16Weights,
      "a filter that is not constant may be f32 only"},
     {"weights.float", kWidenWeights, &AnyCpu, &HasOtherFloatWeights,

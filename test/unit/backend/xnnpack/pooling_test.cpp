@@ -162,5 +162,19 @@ TEST(StockPooling, RefusesPoolsOfOneElement) {
   EXPECT_THAT(runner.error().message, testing::HasSubstr("1 x 1"));
 }
 
+TEST(StockPooling, RefusesMaximaThatSkipInput) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF32, {1, 5, 5, 1});
+  const ValueIndex y = b.Output(kF32, {1, 2, 2, 1});
+  PoolingAttributes pool = kTwoByTwo;
+  pool.stride_width = 3;
+  b.Add(NodeKind::kMaxPooling2d, {x}, {y}, pool);
+  const Graph graph = b.Build();
+  const auto runner = StockRunner::Create(graph);
+  ASSERT_FALSE(runner);
+  EXPECT_EQ(runner.error().code, ErrorCode::kNotSupported);
+  EXPECT_THAT(runner.error().message, testing::HasSubstr("strides 2 x 3"));
+}
+
 }  // namespace
 }  // namespace switchyard::test

@@ -30,7 +30,7 @@ const Remedy& RowOf(std::string_view id) {
 RunnerOptions OnCpuOf(std::string_view id) {
   RunnerOptions options;
   CpuFeatures& cpu = options.cpu.host;
-  if (id == "f16.avx512fp16.n64") cpu.Add(CpuFeature::kAvx512Fp16);
+  if (id.starts_with("f16.avx512fp16")) cpu.Add(CpuFeature::kAvx512Fp16);
   if (id == "qc4w.amx") cpu.Add(CpuFeature::kAmxInt8);
   if (id == "qb4w.avx512vnni") cpu.Add(CpuFeature::kAvx512Vnni);
   if (id == "f16.neon.deep") cpu.Add(CpuFeature::kNeonFp16);
@@ -124,6 +124,7 @@ TEST(Remedies, AreAllTested) {
                                              "bf16",
                                              "float.mixed",
                                              "f16.argmax",
+                                             "f16.avx512fp16.prelu",
                                              "f16.computed_weights",
                                              "weights.float",
                                              "qc4w.amx",
@@ -246,6 +247,23 @@ TEST(Remedies, ArgMaxOfF16) {
                   .type = kF16,
                   .tolerance = 0},
                  /*refused=*/true);
+}
+
+TEST(Remedies, PReluOfOneSlopeInF16) {
+  const std::vector<float> x = RandomValues(31, 1);
+  std::vector<float> expected;
+  for (float value : x) expected.push_back(value < 0 ? value / 4 : value);
+  GraphBuilder b;
+  const ValueIndex in = b.Input(kF16, {31}), slope = b.Input(kF16, {1});
+  const ValueIndex out = b.Output(kF16, {31});
+  b.Add(NodeKind::kPReLU, {in, slope}, {out});
+  ExpectRemedied("f16.avx512fp16.prelu",
+                 {.graph = b.Build(),
+                  .inputs = {FloatTensor(kF16, {31}, x), FloatTensor(kF16, {1}, {0.25f})},
+                  .expected = expected,
+                  .type = kF16,
+                  .tolerance = 4e-3f},
+                 /*refused=*/false);
 }
 
 Case ComputedWeightsCase(DataType type, float tolerance) {

@@ -1,0 +1,28 @@
+// The program: command line, GoogleTest, reports.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+
+#include "runtime/base/error.h"
+
+struct pthreadpool;
+
+namespace switchyard::conformance {
+
+// What a program is linked with.
+struct Program {
+  std::string_view name;             // "switchyard-conformance", for reports and known issues
+  std::string_view default_backend;  // a name in the registry
+  // A pool of this many threads for the backend; null: the backend has its own, or works alone.
+  // Called in the worker, once.
+  std::function<pthreadpool*(uint32_t threads)> make_thread_pool;
+  bool takes_options = true;  // whether the backend knows load options
+};
+
+// The whole of main() after the backends have been registered. Returns the exit code: 0 all passed,
+// 1 something failed, 2 the command line is wrong.
+int RunSuite(const Program& program, int argc, char** argv);
+
+}  // namespace switchyard::conformance
