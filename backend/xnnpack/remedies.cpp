@@ -137,7 +137,7 @@ bool IsBlockwiseInt4(const Graph& graph, const Node& node) {
 }
 bool IsChannelInt4OfDynamicInput(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && InputIs(graph, node, kQDInt8) &&
-         FilterIs(graph, node, kQCInt4) && ProductOf(graph, node).k >= 64;
+         FilterIs(graph, node, kQCInt4) && ProductOf(graph, node).k > 60;
 }
 bool IsDynamicConvolutionOfBatches(const Graph& graph, const Node& node) {
   if (!IsConvolution(node) || !InputIs(graph, node, kQDInt8)) return false;
@@ -192,8 +192,8 @@ constexpr Remedy kRemedies[] = {
      "f32 x f16, f16 x f16 with f32 bias, f16 x f32 with f16 bias are refused with status 2; f16 "
      "convolutions take f32 weights only"},
     {"qc4w.amx", kWidenInt4, &HasAmxInt8, &IsChannelInt4OfDynamicInput,
-     "the AMX micro-kernels give other numbers each time as soon as K reaches 64, a whole tile "
-     "row"},
+     "the AMX micro-kernels give other numbers each time as soon as K, rounded up to a multiple of "
+     "4, reaches 64, a whole tile row"},
     {"qb4w.avx512vnni", kOwnStep, &HasAvx512Vnni, &IsBlockwiseInt4,
      "a 14-row micro-kernel reads quantization parameters beyond the 10 that subgraphs pad: the "
      "last row is wrong when M > 1 and M mod 14 is 1, 2 or 3"},

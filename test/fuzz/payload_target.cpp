@@ -43,7 +43,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   using namespace switchyard;
   if (seed % 2 == 0) {
     const auto graph = ReadPayload(std::as_bytes(std::span(data, size)), &fuzz::Constants());
-    if (graph) {
+    if (graph && !graph->values.empty() && !graph->nodes.empty()) {
       const test::Mutant mutant = test::Mutator(*graph, seed).Next();
       const std::vector<std::byte>& bytes = mutant.payload.bytes;
       if (bytes.size() <= max_size) {

@@ -297,27 +297,27 @@ TEST(Remedies, WeightsOfAnotherFloatType) {
   }
 }
 
-Case ChannelInt4Case(size_t m) {
-  constexpr size_t kN = 5, kK = 65;
-  const auto x = RandomValues(m * kK, 1);
-  std::vector<int> q(kN * kK);
+Case ChannelInt4Case(size_t m, size_t k) {
+  constexpr size_t kN = 5;
+  const auto x = RandomValues(m * k, 1);
+  std::vector<int> q(kN * k);
   std::vector<float> real(q.size()), scales;
   for (size_t i = 0; i < kN; ++i) scales.push_back(static_cast<float>(i + 1) / 64);
   for (size_t i = 0; i < q.size(); ++i) {
     q[i] = static_cast<int>(i * 7919 % 16) - 8;
-    real[i] = static_cast<float>(q[i]) * scales[i / kK];
+    real[i] = static_cast<float>(q[i]) * scales[i / k];
   }
   GraphBuilder b;
-  const ValueIndex in = b.Input(kF32, {m, kK}), out = b.Output(kF32, {m, kN});
-  const ValueIndex d = b.Internal(kQDInt8, {m, kK}, PerTokenQuantization{1});
+  const ValueIndex in = b.Input(kF32, {m, k}), out = b.Output(kF32, {m, kN});
+  const ValueIndex d = b.Internal(kQDInt8, {m, k}, PerTokenQuantization{1});
   b.Add(NodeKind::kConvert, {in}, {d});
   b.Add(NodeKind::kFullyConnected,
-        {d, b.Constant(kQCInt4, {kN, kK}, PackInt4(q, kK), b.PerChannel(0, scales))}, {out});
-  const auto expected = Product(QuantizedRows(x, m, kK), real, {}, m, kN, kK);
+        {d, b.Constant(kQCInt4, {kN, k}, PackInt4(q, k), b.PerChannel(0, scales))}, {out});
+  const auto expected = Product(QuantizedRows(x, m, k), real, {}, m, kN, k);
   float largest = 0;
   for (float y : expected) largest = std::max(largest, std::abs(y));
   return {.graph = b.Build(),
-          .inputs = {Tensor::Of({m, kK}, x)},
+          .inputs = {Tensor::Of({m, k}, x)},
           .expected = expected,
           .type = kF32,
           .tolerance = largest * 2e-3f,
@@ -326,8 +326,10 @@ Case ChannelInt4Case(size_t m) {
 
 TEST(Remedies, ChannelInt4OnAmx) {
   for (const size_t m : {1, 2, 16, 17}) {
-    SCOPED_TRACE(m);
-    ExpectRemedied("qc4w.amx", ChannelInt4Case(m), /*refused=*/false);
+    for (const size_t k : {61, 65}) {
+      SCOPED_TRACE(std::format("m{}.k{}", m, k));
+      ExpectRemedied("qc4w.amx", ChannelInt4Case(m, k), /*refused=*/false);
+    }
   }
 }
 
