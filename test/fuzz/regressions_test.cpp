@@ -22,7 +22,7 @@ namespace {
 #if defined(__aarch64__)
 constexpr size_t kNumDrawn = 150;
 #else
-constexpr size_t kNumDrawn = 1000;
+constexpr size_t kNumDrawn = 300;
 #endif
 constexpr size_t kDrawnBytes = 64;
 
