@@ -4,6 +4,8 @@
 #   switchyard_test(NAME [DATA] SOURCES file... [DEPS dep...] [LABELS label...] [TIMEOUT seconds])
 #   switchyard_tool(NAME SOURCES file... [DEPS dep...])
 #
+# SWITCHYARD_FUZZERS is set where libFuzzer's programs can be linked: clang, AddressSanitizer.
+#
 # Headers are included by their path from the repository's root: #include "runtime/base/error.h".
 
 include(IsaFlags)
@@ -39,6 +41,11 @@ if(SWITCHYARD_SANITIZE)
                                  -fno-omit-frame-pointer
   )
   target_link_options(switchyard_options INTERFACE ${sanitize} -fno-sanitize=vptr)
+  # What the fuzz targets steer by. Other programs find empty functions in the sanitizer's runtime.
+  if(SWITCHYARD_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    set(SWITCHYARD_FUZZERS ON)
+    target_compile_options(switchyard_options INTERFACE -fsanitize=fuzzer-no-link)
+  endif()
   find_program(SWITCHYARD_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer)
 endif()
 

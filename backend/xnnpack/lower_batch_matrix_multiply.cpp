@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "backend/xnnpack/lowering.h"
 
 namespace switchyard {
@@ -55,8 +57,22 @@ Status LowerBatchMatrixMultiply(Lowering& lowering) {
   SWITCHYARD_ASSIGN(const uint32_t a_id, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t b_id, lowering.Input(1));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
-  return lowering.Check(xnn_define_batch_matrix_multiply(
-      lowering.subgraph(), a_id, b_id, output, lowering.node().flags & kFlagTransposeWeights));
+  // XNNPACK's operator has no output range.
+  const Node& node = lowering.node();
+  const bool has_clamp = node.output_min > -std::numeric_limits<float>::infinity() ||
+                         node.output_max < std::numeric_limits<float>::infinity();
+  uint32_t product = output;
+  if (has_clamp) {
+    SWITCHYARD_TRY(lowering.RequireRange(/*may_be_empty=*/false));
+    SWITCHYARD_ASSIGN(product,
+                      lowering.Intermediate(lowering.output(), lowering.output().dims.rank()));
+  }
+  SWITCHYARD_TRY(lowering.Check(xnn_define_batch_matrix_multiply(
+      lowering.subgraph(), a_id, b_id, product, node.flags & kFlagTransposeWeights)));
+  if (!has_clamp) return {};
+  const xnn_unary_params range = {.clamp = {.min = node.output_min, .max = node.output_max}};
+  return lowering.Check(
+      xnn_define_unary(lowering.subgraph(), xnn_unary_clamp, &range, product, output, /*flags=*/0));
 }
 
 }  // namespace switchyard

@@ -115,6 +115,10 @@ bool IsPReluOfOneSlopeInF16(const Graph& graph, const Node& node) {
 bool HasComputedF16Weights(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && InputIs(graph, node, kF16) && !HasConstantWeights(graph, node);
 }
+bool IsDynamicConvertOfF16(const Graph& graph, const Node& node) {
+  return node.kind == NodeKind::kConvert && InputIs(graph, node, kF16) &&
+         graph.values[node.outputs[0]].type == kQDInt8;
+}
 bool HasOtherFloatWeights(const Graph& graph, const Node& node) {
   if (!IsFullyConnected(node) && !IsConvolution(node)) return false;
   const DataType input = graph.values[node.inputs[0]].type;
@@ -133,7 +137,12 @@ bool IsBlockwiseInt4(const Graph& graph, const Node& node) {
 }
 bool IsChannelInt4OfDynamicInput(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && InputIs(graph, node, kQDInt8) &&
-         FilterIs(graph, node, kQCInt4) && ProductOf(graph, node).k >= 64;
+         FilterIs(graph, node, kQCInt4) && ProductOf(graph, node).k > 60;
+}
+bool IsDynamicConvolutionOfBatches(const Graph& graph, const Node& node) {
+  if (!IsConvolution(node) || !InputIs(graph, node, kQDInt8)) return false;
+  const Dims& images = graph.values[node.inputs[0]].dims;
+  return images.rank() == 4 && images[0] > 1 && HasConstantWeights(graph, node);
 }
 bool ComputesF32(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && IsFloat(graph.values[node.inputs[0]].type) &&
@@ -176,15 +185,21 @@ constexpr Remedy kRemedies[] = {
      "32 are wrong; N = 31 is, N = 32 is right"},
     {"f16.computed_weights", kComputeInF32, &AnyCpu, &HasComputedF16Weights,
      "a filter that is not constant may be f32 only"},
+    {"f16.dynamic", kComputeInF32, &AnyCpu, &IsDynamicConvertOfF16,
+     "dynamic quantization multiplies by an f16: of a row whose range is below 255 / 65504 = 0.004 "
+     "that is infinite"},
     {"weights.float", kWidenWeights, &AnyCpu, &HasOtherFloatWeights,
      "f32 x f16, f16 x f16 with f32 bias, f16 x f32 with f16 bias are refused with status 2; f16 "
      "convolutions take f32 weights only"},
     {"qc4w.amx", kWidenInt4, &HasAmxInt8, &IsChannelInt4OfDynamicInput,
-     "the AMX micro-kernels give other numbers each time as soon as K reaches 64, a whole tile "
-     "row"},
+     "the AMX micro-kernels give other numbers each time as soon as K, rounded up to a multiple of "
+     "4, reaches 64, a whole tile row"},
     {"qb4w.avx512vnni", kOwnStep, &HasAvx512Vnni, &IsBlockwiseInt4,
      "a 14-row micro-kernel reads quantization parameters beyond the 10 that subgraphs pad: the "
      "last row is wrong when M > 1 and M mod 14 is 1, 2 or 3"},
+    {"qd8.convolution.batch", kOwnStep, &AnyCpu, &IsDynamicConvolutionOfBatches,
+     "reshaping a dynamically quantized convolution frees as many buffers as the new batch has "
+     "images, not the old: batches 1, then 2 free what was never allocated"},
     {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
      "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
      "not"},

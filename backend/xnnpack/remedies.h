@@ -14,7 +14,8 @@ namespace switchyard {
 enum class RemedyAction : uint8_t {
   // The node computes in f32; f16 and bf16 values are converted where they enter and leave.
   kComputeInF32,
-  // The node runs outside islands, through XNNPACK's operator API (StockOperatorStep).
+  // The node runs outside islands (StockOperatorStep): a FullyConnected through XNNPACK's operator
+  // API, a convolution image by image.
   kOwnStep,
   // A FullyConnected whose weights are computed runs as a matrix multiplication in the island.
   kMatrixMultiply,

@@ -5,11 +5,13 @@
 
 #include "backend/parallel/parallel.h"
 #include "backend/xnnpack/float_conversion.h"
+#include "backend/xnnpack/per_image.h"
 #include "backend/xnnpack/remedies.h"
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/base/checked_math.h"
+#include "schema/node_kinds.h"
 
 namespace switchyard {
 namespace {
@@ -264,8 +266,11 @@ Status CheckNode(const Graph& graph, const StockOperatorStep& step) {
 Result<std::unique_ptr<StockStep>> CreateStockOperator(
     const Graph& graph, const StockOperatorStep& step,
     std::span<const std::byte* const> constant_data, const StockEnvironment& environment) {
-  SWITCHYARD_TRY(CheckNode(graph, step));
   const Node& node = graph.nodes[step.node];
+  if (Info(node.kind).attributes == AttributeKind::kConvolution) {
+    return CreatePerImage(graph, step, constant_data, environment);
+  }
+  SWITCHYARD_TRY(CheckNode(graph, step));
   const Value& filter = graph.values[node.inputs[1]];
   Allocator& allocator =
       environment.allocator != nullptr ? *environment.allocator : DefaultAllocator();

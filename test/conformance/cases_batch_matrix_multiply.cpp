@@ -1,6 +1,7 @@
 // BatchMatrixMultiply: both operands computed or the second constant, in both orders, batches that
 // broadcast.
 #include <format>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Spec {
   Dims a, b;  // bounds
   bool transposed = false;
   bool constant_b = false;
+  float bound = std::numeric_limits<float>::infinity();  // of the output, on both sides
   std::vector<std::pair<Dims, Dims>> runs = {};  // of the executes; empty: one, of the bounds
 };
 
@@ -44,6 +46,8 @@ Built Build(const Spec& spec, Random& random) {
   const ValueIndex y = builder.Output(operands.type(), ProductDims(spec));
   Node& node = builder.Add(NodeKind::kBatchMatrixMultiply, {a, b}, {y});
   if (spec.transposed) node.flags = kFlagTransposeWeights;
+  node.output_min = -spec.bound;
+  node.output_max = spec.bound;
   Built built{builder.Build(), {}};
   for (const auto& [a_dims, b_dims] :
        spec.runs.empty() ? std::vector{std::pair(spec.a, spec.b)} : spec.runs) {
@@ -112,6 +116,12 @@ void AddFormat(Cases& cases, Format format) {
     Spec constant{format, Style::kRandom, batch.a, batch.b};
     constant.constant_b = true;
     Add(cases, std::format("{}.constant", batch.name), constant, false);
+  }
+  for (const bool constant : {false, true}) {
+    Spec clamped{format, Style::kRandom, {2, 5, 9}, {2, 9, 17}};
+    clamped.constant_b = constant;
+    clamped.bound = 2;
+    Add(cases, constant ? "clamp.constant" : "clamp", clamped, true);
   }
   Spec grown{format, Style::kRandom, {3, 40, 12}, {3, 12, 35}};
   grown.runs = {{{1, 2, 5}, {1, 5, 3}},

@@ -33,6 +33,8 @@ constexpr KnownIssue kTable[] = {
     {kPeer, "conv.qp8_f32_qc8w.k1x1.*", "", Outcome::kFailNumeric,
      "a pointwise convolution runs as FullyConnected, quantized by pixel; the payload says by "
      "image"},
+    {kPeer, "bmm.*.clamp.*", "", Outcome::kFailNumeric,
+     "the output range of a matrix product is ignored"},
     {kPeer, "sqrt.f32.infinity", "avx512", Outcome::kFailNumeric,
      "the AVX-512 square root is a product with an estimate of the reciprocal one, and infinity "
      "times 0 is no number"},

@@ -153,11 +153,13 @@ std::string Mutator::ChangeStructure(Graph& graph) {
       value.quantization = graph.values[any_value()].quantization;
       return std::format("values[{}]: the quantization of another", v);
     case 6:
-      if (auto* q = std::get_if<PerChannelQuantization>(&value.quantization); q != nullptr) {
+      if (auto* q = std::get_if<PerChannelQuantization>(&value.quantization);
+          q != nullptr && !q->scales.empty()) {
         q->scales = q->scales.first(Random(q->scales.size()));
         return std::format("values[{}].scales: {}", v, q->scales.size());
       }
-      if (auto* q = std::get_if<PerGroupQuantization>(&value.quantization); q != nullptr) {
+      if (auto* q = std::get_if<PerGroupQuantization>(&value.quantization);
+          q != nullptr && !q->scales.empty()) {
         q->scales = q->scales.first(Random(q->scales.size()));
         return std::format("values[{}].scales: {}", v, q->scales.size());
       }

@@ -26,7 +26,7 @@ struct Mutant {
 // writer in one of its modes. The others are valid payloads with bytes changed, added or cut off.
 class Mutator {
  public:
-  // `graph` must outlive the mutator and its mutants.
+  // `graph` has values and nodes, and must outlive the mutator and its mutants.
   Mutator(const Graph& graph, uint64_t seed) : graph_(graph), state_(seed) {}
 
   Mutant Next();

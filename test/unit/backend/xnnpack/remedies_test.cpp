@@ -126,9 +126,11 @@ TEST(Remedies, AreAllTested) {
                                              "f16.argmax",
                                              "f16.avx512fp16.prelu",
                                              "f16.computed_weights",
+                                             "f16.dynamic",
                                              "weights.float",
                                              "qc4w.amx",
                                              "qb4w.avx512vnni",
+                                             "qd8.convolution.batch",
                                              "f32.sme2.long_vectors",
                                              "f32.sme2.masked",
                                              "f32.sme2.quantized_weights",
@@ -295,27 +297,27 @@ TEST(Remedies, WeightsOfAnotherFloatType) {
   }
 }
 
-Case ChannelInt4Case(size_t m) {
-  constexpr size_t kN = 5, kK = 65;
-  const auto x = RandomValues(m * kK, 1);
-  std::vector<int> q(kN * kK);
+Case ChannelInt4Case(size_t m, size_t k) {
+  constexpr size_t kN = 5;
+  const auto x = RandomValues(m * k, 1);
+  std::vector<int> q(kN * k);
   std::vector<float> real(q.size()), scales;
   for (size_t i = 0; i < kN; ++i) scales.push_back(static_cast<float>(i + 1) / 64);
   for (size_t i = 0; i < q.size(); ++i) {
     q[i] = static_cast<int>(i * 7919 % 16) - 8;
-    real[i] = static_cast<float>(q[i]) * scales[i / kK];
+    real[i] = static_cast<float>(q[i]) * scales[i / k];
   }
   GraphBuilder b;
-  const ValueIndex in = b.Input(kF32, {m, kK}), out = b.Output(kF32, {m, kN});
-  const ValueIndex d = b.Internal(kQDInt8, {m, kK}, PerTokenQuantization{1});
+  const ValueIndex in = b.Input(kF32, {m, k}), out = b.Output(kF32, {m, kN});
+  const ValueIndex d = b.Internal(kQDInt8, {m, k}, PerTokenQuantization{1});
   b.Add(NodeKind::kConvert, {in}, {d});
   b.Add(NodeKind::kFullyConnected,
-        {d, b.Constant(kQCInt4, {kN, kK}, PackInt4(q, kK), b.PerChannel(0, scales))}, {out});
-  const auto expected = Product(QuantizedRows(x, m, kK), real, {}, m, kN, kK);
+        {d, b.Constant(kQCInt4, {kN, k}, PackInt4(q, k), b.PerChannel(0, scales))}, {out});
+  const auto expected = Product(QuantizedRows(x, m, k), real, {}, m, kN, k);
   float largest = 0;
   for (float y : expected) largest = std::max(largest, std::abs(y));
   return {.graph = b.Build(),
-          .inputs = {Tensor::Of({m, kK}, x)},
+          .inputs = {Tensor::Of({m, k}, x)},
           .expected = expected,
           .type = kF32,
           .tolerance = largest * 2e-3f,
@@ -324,8 +326,10 @@ Case ChannelInt4Case(size_t m) {
 
 TEST(Remedies, ChannelInt4OnAmx) {
   for (const size_t m : {1, 2, 16, 17}) {
-    SCOPED_TRACE(m);
-    ExpectRemedied("qc4w.amx", ChannelInt4Case(m), /*refused=*/false);
+    for (const size_t k : {61, 65}) {
+      SCOPED_TRACE(std::format("m{}.k{}", m, k));
+      ExpectRemedied("qc4w.amx", ChannelInt4Case(m, k), /*refused=*/false);
+    }
   }
 }
 
@@ -399,6 +403,91 @@ TEST(Remedies, OwnStepsFollowTheirInputsShapes) {
     ExpectNear((*out)[1].As<float>(),
                {c.expected.begin(), c.expected.begin() + static_cast<ptrdiff_t>(rows * 6)},
                c.tolerance);
+  }
+}
+
+TEST(Remedies, DynamicQuantizationOfF16) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF16, {2, 4});
+  const ValueIndex q = b.Internal(kQDInt8, {2, 4}, PerTokenQuantization{1});
+  const ValueIndex w =
+      b.Constant(kQCInt8, {1, 4}, std::vector<int8_t>{100, 50, -20, 10}, b.PerChannel(0, {0.01f}));
+  const ValueIndex y = b.Output(kF32, {2, 1});
+  b.Add(NodeKind::kConvert, {x}, {q});
+  b.Add(NodeKind::kFullyConnected, {q, w}, {y});
+  const Graph graph = b.Build();
+  // A row of small numbers, and the same numbers large.
+  const std::vector<float> row = {0.5f, -0.25f, 0.75f, -1.0f};
+  std::vector<float> values;
+  for (const float value : row) values.push_back(value * 0x1p-11f);
+  values.insert(values.end(), row.begin(), row.end());
+  const float product = 0.5f - 0.125f - 0.15f - 0.1f;
+  // A step of the input, 1.75 / 255, times the sum of the weights.
+  const float tolerance = 1.75f / 255 * 1.8f;
+  const auto is_right = [&](const std::vector<float>& got) {
+    return std::abs(got[0] - product * 0x1p-11f) <= tolerance * 0x1p-11f &&
+           std::abs(got[1] - product) <= tolerance;
+  };
+  ExpectRowApplies("f16.dynamic", graph, 0);
+  const Tensor input = FloatTensor(kF16, {2, 4}, values);
+  const auto without = RunStock(graph, {input}, {.use_remedies = false});
+  // Where there is no f16 arithmetic it is refused.
+  EXPECT_FALSE(without && is_right((*without)[1].As<float>())) << "the row is not needed any more";
+  const auto out = RunStock(graph, {input}, {});
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_TRUE(is_right((*out)[1].As<float>())) << testing::PrintToString((*out)[1].As<float>());
+}
+
+Graph DynamicConvolution(NodeKind kind, size_t batch) {
+  constexpr uint32_t kIn = 3, kOut = 5;
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF32, {batch, 4, 6, kIn});
+  const ValueIndex q = b.Internal(kQDInt8, {batch, 4, 6, kIn}, PerTokenQuantization{3});
+  const ValueIndex y = b.Output(kF32, {batch, 4, 6, kOut});
+  std::vector<int8_t> filter(kOut * 9 * kIn);
+  for (size_t i = 0; i < filter.size(); ++i) filter[i] = static_cast<int8_t>(i * 37 % 255);
+  const ValueIndex w = b.Constant(kQCInt8, {kOut, 3, 3, kIn}, filter,
+                                  b.PerChannel(0, std::vector<float>(kOut, 0.01f)));
+  const ValueIndex bias = b.Constant(kF32, {kOut}, std::vector<float>(kOut, 0.5f));
+  b.Add(NodeKind::kConvert, {x}, {q});
+  b.Add(kind, {q, w, bias}, {y},
+        ConvolutionAttributes{.padding_top = 1,
+                              .padding_right = 1,
+                              .padding_bottom = 1,
+                              .padding_left = 1,
+                              .kernel_height = 3,
+                              .kernel_width = 3,
+                              .group_input_channels = kIn,
+                              .group_output_channels = kOut});
+  return b.Build();
+}
+
+// Stock frees what it never allocated, which may end the process: that it is wrong is not run.
+TEST(Remedies, DynamicConvolutionsOfChangingBatches) {
+  constexpr size_t kImage = 4 * 6 * 3;
+  for (const NodeKind kind : {NodeKind::kConv2d, NodeKind::kConvTranspose2d}) {
+    SCOPED_TRACE(Info(kind).name);
+    const Graph graph = DynamicConvolution(kind, 4), alone = DynamicConvolution(kind, 1);
+    ExpectRowApplies("qd8.convolution.batch", graph, 1);
+    EXPECT_FALSE(RowOf("qd8.convolution.batch").node(alone, alone.nodes[1]));
+    const auto runner = StockRunner::Create(graph, {});
+    ASSERT_TRUE(runner) << runner.error().message;
+    for (const size_t batch : {1, 3, 1, 4, 2, 4}) {
+      std::vector<float> x(batch * kImage);
+      for (size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i * 71 % 113) / 7 - 5;
+      const auto out = (*runner)->Run({Tensor::Of({batch, 4, 6, 3}, x)});
+      ASSERT_TRUE(out) << out.error().message;
+      std::vector<float> expected;
+      for (size_t i = 0; i < batch; ++i) {
+        const std::vector<float> image(x.begin() + static_cast<ptrdiff_t>(i * kImage),
+                                       x.begin() + static_cast<ptrdiff_t>((i + 1) * kImage));
+        const auto one = RunStock(alone, {Tensor::Of({1, 4, 6, 3}, image)}, {});
+        ASSERT_TRUE(one) << one.error().message;
+        const std::vector<float> answer = (*one)[1].As<float>();
+        expected.insert(expected.end(), answer.begin(), answer.end());
+      }
+      EXPECT_EQ((*out)[1].As<float>(), expected) << batch << " images";
+    }
   }
 }
 

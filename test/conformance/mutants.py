@@ -1,0 +1,67 @@
+"""Ways to break a kernel's driver or a rule, each of which the suite has to notice.
+
+What `scripts/mutants` reads. The text to find stands in its file exactly once; an edit that loses it
+has to say here what the mutant is now.
+"""
+
+import dataclasses
+
+SME2 = "max,sme512=on"
+
+
+@dataclasses.dataclass(frozen=True)
+class Mutant:
+    name: str
+    file: str
+    find: str
+    replace: str
+    filter: str  # of the cases, to save time
+    cpu: str = SME2
+
+
+MUTANTS = [
+    Mutant("wrong bias", "kernels/kleidiai/float_gemm.cpp",
+           "AtOrNull<Element>(source.bias, n0)",
+           "AtOrNull<Element>(source.bias, 0)",  # that of the first panel
+           "fc.pf32.*"),
+    Mutant("tail", "kernels/kleidiai/panel_gemm.cpp",
+           "PackPanel(source, n0, std::min(nr_, end - n0), panel);",
+           # Without its last column.
+           "PackPanel(source, n0, std::min(nr_, end - n0 > 1 ? end - n0 - 1 : 1), panel);",
+           "fc.pf16.*"),
+    Mutant("zero point", "kernels/kleidiai/pqs8_qc8w.cpp",
+           ".lhs_zero_point = source.lhs_zero_point,",
+           ".lhs_zero_point = 0 * source.lhs_zero_point,",
+           "fc.pqs8_qc8w.*"),
+    Mutant("clamp", "backend/packed/rhs_source.cpp",
+           "stage.quantized_max = QuantizeBound(node.output_max, *quantization, 127);",
+           "stage.quantized_max = 127;",
+           "fc.pqs8_qc8w.*"),
+    Mutant("group offset", "backend/packed/convolution.cpp",
+           "base + group * problem_.channels_per_tap * element_bytes_,",
+           "base,",  # every group reads the channels of the first
+           "conv.pf32.*"),
+    Mutant("stale pack", "backend/packed/batch_matrix_multiply.cpp",
+           "} else if (*packed_b != b_index) {",
+           "} else if (*packed_b == ~size_t{0}) {",  # the slice before is still there
+           "bmm.pf32.*"),
+    Mutant("swapped nibble", "kernels/kleidiai/qp8_f32_qb4w.cpp",
+           '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
+           "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,",
+           '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
+           "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
+           "fc.qp8_f32_qb4w.*", "cortex-a76"),
+    Mutant("wrong scale", "backend/packed/rhs_source.cpp",
+           "WeightScale(weights, per_channel ? i : 0)",
+           "WeightScale(weights, per_channel ? i / 2 : 0)",  # its neighbour's
+           "fc.pqs8_qc8w.*"),
+    Mutant("lost padding", "backend/packed/convolution.cpp",
+           "y + ky * a.dilation_height - a.padding_top;",
+           "y + ky * a.dilation_height;",
+           "conv.pf32.*"),
+    Mutant("off-by-one tile", "backend/packed/tiles.cpp",
+           "std::min(m, (task + 1) * blocks / tasks * gemm.m_step());",
+           # The last row of a block that is full.
+           "std::min(m, (task + 1) * blocks / tasks * gemm.m_step() - 1);",
+           "fc.qp8_f32_qc8w.*"),
+]
