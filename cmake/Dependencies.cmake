@@ -1,7 +1,7 @@
 # Every dependency as an imported target. In the presets with a sysroot CMake finds them there and
 # nowhere else; without one, on Debian 13, in the system.
 #
-#   XNNPACK::XNNPACK pthreadpool::pthreadpool cpuinfo::cpuinfo flatbuffers::headers
+#   XNNPACK::XNNPACK pthreadpool::pthreadpool cpuinfo::cpuinfo flatbuffers::headers sodium::sodium
 #   KleidiAI::KleidiAI               AArch64 only
 #   executorch::runtime ::threadpool ::kernels_optimized ::backend_xnnpack ::etdump
 #                                    with SWITCHYARD_EXECUTORCH only
@@ -32,6 +32,8 @@ set_property(
   TARGET XNNPACK::XNNPACK PROPERTY INTERFACE_LINK_LIBRARIES pthreadpool::pthreadpool
                                    cpuinfo::cpuinfo
 )
+
+switchyard_import(sodium::sodium SHARED sodium sodium.h)
 
 # KleidiAI. Debian's libXNNPACK.so exports an older copy of the same functions, and a linker that
 # sees it first binds our calls to that copy, silently; one that exports ours lets libXNNPACK's own

@@ -4,11 +4,11 @@
 #include <cstddef>
 #include <span>
 
+#include "backend/packed/digest.h"
 #include "kernels/cpu_features.h"
 #include "kernels/micro_kernel.h"
 #include "kernels/packed_gemm.h"
 #include "kernels/problem.h"
-#include "runtime/base/digest.h"
 
 struct pthreadpool;
 

@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/base/digest.h"
+#include "backend/packed/digest.h"
 #include "runtime/base/error.h"
 
 struct pthreadpool;

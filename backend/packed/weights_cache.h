@@ -9,12 +9,12 @@
 #include <span>
 #include <string>
 
+#include "backend/packed/digest.h"
 #include "backend/packed/packed_file.h"
 #include "kernels/micro_kernel.h"
 #include "kernels/packed_gemm.h"
 #include "kernels/problem.h"
 #include "runtime/aligned_buffer.h"
-#include "runtime/base/digest.h"
 #include "runtime/base/error.h"
 #include "runtime/host_services.h"
 

@@ -4,14 +4,14 @@
 
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <span>
+#include <type_traits>
 
 namespace switchyard {
 
 using Digest = std::array<std::byte, 16>;
 
-// BLAKE2b (RFC 7693) without a key, 16 bytes long.
+// BLAKE2b (RFC 7693) without a key, 16 bytes long, by libsodium.
 class Hasher {
  public:
   Hasher();
@@ -26,13 +26,7 @@ class Hasher {
   Digest Finish();
 
  private:
-  static constexpr size_t kBlockBytes = 128;
-  void Compress(const std::byte* block, bool is_last);
-
-  std::array<uint64_t, 8> state_;
-  std::array<std::byte, kBlockBytes> block_;
-  size_t filled_ = 0;   // bytes of block_; a full one is compressed when more follows
-  uint64_t total_ = 0;  // bytes compressed
+  alignas(64) std::array<std::byte, 384> state_;  // libsodium's
 };
 
 Digest DigestOf(std::span<const std::byte> bytes);

@@ -1,4 +1,4 @@
-#include "runtime/base/digest.h"
+#include "backend/packed/digest.h"
 
 #include <gtest/gtest.h>
 
