@@ -80,13 +80,35 @@ endfunction()
 # ones. DATA: it reads test/data, whose path it finds in SWITCHYARD_TEST_DATA (a string literal).
 # TIMEOUT is in seconds of a native run without sanitizers; the others get more. The label "threads"
 # is for tests in which several threads meet, the ones that ThreadSanitizer has something to say of.
+#
+# Half of a test's compile time is the headers of GoogleTest and of the standard library, so tests share
+# them precompiled. Libraries do not: theirs must name all that they need.
 add_custom_target(thread_tests)
+if(SWITCHYARD_BUILD_TESTS)
+  file(CONFIGURE OUTPUT test_headers.cpp CONTENT "int main() {}\n")
+  add_executable(switchyard_test_headers EXCLUDE_FROM_ALL "${CMAKE_CURRENT_BINARY_DIR}/test_headers.cpp")
+  target_link_libraries(switchyard_test_headers PRIVATE GTest::gmock switchyard_options)
+  target_precompile_headers(
+    switchyard_test_headers
+    PRIVATE
+    <gmock/gmock.h>
+    <gtest/gtest.h>
+    <format>
+    <functional>
+    <map>
+    <span>
+    <string>
+    <variant>
+    <vector>
+  )
+endif()
 function(switchyard_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "DATA" "TIMEOUT" "SOURCES;DEPS;LABELS")
   switchyard_no_leftovers(arg)
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock_main switchyard_options)
+  target_precompile_headers(${name} REUSE_FROM switchyard_test_headers)
   if(arg_DATA)
     target_compile_definitions(
       ${name} PRIVATE SWITCHYARD_TEST_DATA="${PROJECT_SOURCE_DIR}/test/data"
