@@ -1,6 +1,5 @@
 #include "backend/xnnpack/per_image.h"
 
-#include <algorithm>
 #include <array>
 #include <optional>
 #include <utility>
@@ -9,20 +8,22 @@
 namespace switchyard {
 namespace {
 
+// Values of the graph of one image, in this order; a bias may be missing.
+enum : ValueIndex { kInput, kConverted, kOutput, kFilter, kBias };
+
 class PerImage final : public StockStep {
  public:
-  // `converted`: the value between the Convert and the convolution.
-  PerImage(const Graph& graph, const StockOperatorStep& step, ValueIndex converted,
-           std::unique_ptr<StockStep> island)
-      : sides_{{{step.input, graph.values[step.input].type},
-                {step.output, graph.values[step.output].type}}},
-        converted_(converted),
+  // `values`: which values of the whole graph those of the one image are.
+  PerImage(const Graph& one, std::vector<ValueIndex> values, std::unique_ptr<StockStep> island)
+      : sides_{{{kInput, one.values[kInput].type}, {kOutput, one.values[kOutput].type}}},
+        values_(std::move(values)),
         island_(std::move(island)) {}
 
   Status Reshape(std::span<const Dims> shapes) override {
-    images_ = shapes[sides_[0].value][0];
-    std::vector<Dims> of_one(shapes.begin(), shapes.end());
-    of_one[converted_][0] = 1;
+    images_ = shapes[values_[kInput]][0];
+    std::vector<Dims> of_one;
+    for (const ValueIndex value : values_) of_one.push_back(shapes[value]);
+    of_one[kConverted][0] = 1;
     for (Side& side : sides_) {
       Dims& dims = of_one[side.value];
       dims[0] = 1;
@@ -38,12 +39,13 @@ class PerImage final : public StockStep {
   }
 
   Status Run(std::span<void* const> data) override {
-    data_.assign(data.begin(), data.end());
+    data_.clear();
+    for (const ValueIndex value : values_) data_.push_back(data[value]);
     for (size_t i = 0; i < images_; ++i) {
       SWITCHYARD_TRY(island_->Run(data_));
       for (const Side& side : sides_) {
         void*& image = data_[side.value];
-        if (image != nullptr) image = static_cast<std::byte*>(image) + side.image_bytes;
+        image = static_cast<std::byte*>(image) + side.image_bytes;
       }
     }
     return {};
@@ -56,8 +58,8 @@ class PerImage final : public StockStep {
     size_t image_bytes = 0;
   };
 
-  std::array<Side, 2> sides_;  // input and output
-  const ValueIndex converted_;
+  std::array<Side, 2> sides_;
+  const std::vector<ValueIndex> values_;
   const std::unique_ptr<StockStep> island_;
   size_t images_ = 0;
   std::vector<void*> data_;
@@ -69,28 +71,43 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
                                                   std::span<const std::byte* const> constant_data,
                                                   const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
-  const ValueIndex converted = node.inputs[0];
-  const auto convert =
-      std::ranges::find_if(graph.nodes, [&](const Node& n) { return n.outputs[0] == converted; });
-  // Bounds of one image, too: XNNPACK is never to see another batch.
+  std::vector<ValueIndex> values = {step.input, node.inputs[0], step.output};
+  values.insert(values.end(), node.inputs.begin() + 1, node.inputs.end());
+  // A graph of its own: its bounds are those of one image, so that XNNPACK never sees another
+  // batch.
   Graph one;
-  one.values = graph.values;
-  one.nodes = graph.nodes;
-  one.num_externals = graph.num_externals;
-  for (const ValueIndex value : {step.input, converted, step.output}) {
+  std::vector<const std::byte*> constants;
+  for (const ValueIndex value : values) {
+    one.values.push_back(graph.values[value]);
+    constants.push_back(constant_data[value]);
+  }
+  for (const ValueIndex value : {kInput, kConverted, kOutput}) {
     Value& side = one.values[value];
-    if (side.dims.rank() != 4 || convert == graph.nodes.end()) {
+    if (side.dims.rank() != 4 || step.input == node.inputs[0]) {
       return Fail(ErrorCode::kNotSupported,
                   "{}: {}, expected images (NHWC) that a Convert quantizes; export again",
                   Describe(graph, step.node), Describe(side));
     }
     side.dims[0] = 1;
+    side.constant.reset();
+    side.is_external_input = value == kInput;
+    side.is_external_output = value == kOutput;
+    side.external_id.reset();
+    if (value != kConverted) side.external_id = one.num_externals++;
+    constants[value] = nullptr;
   }
-  const auto convert_index = static_cast<NodeIndex>(convert - graph.nodes.begin());
-  const IslandStep island{
-      .nodes = {convert_index, step.node}, .inputs = {step.input}, .outputs = {step.output}};
-  SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, constant_data, environment));
-  return std::make_unique<PerImage>(graph, step, converted, std::move(created));
+  Node convert;
+  convert.id = node.id;
+  convert.kind = NodeKind::kConvert;
+  convert.inputs = {kInput};
+  convert.outputs = {kConverted};
+  one.nodes = {convert, node};
+  one.nodes[1].inputs = {kConverted, kFilter};
+  if (node.inputs.size() > 2) one.nodes[1].inputs.push_back(kBias);
+  one.nodes[1].outputs = {kOutput};
+  const IslandStep island{.nodes = {0, 1}, .inputs = {kInput}, .outputs = {kOutput}};
+  SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, constants, environment));
+  return std::make_unique<PerImage>(one, std::move(values), std::move(created));
 }
 
 }  // namespace switchyard

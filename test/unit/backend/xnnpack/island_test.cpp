@@ -235,8 +235,6 @@ TEST(Constants, ConsumedByPackingAreThoseOfProductsOnly) {
   EXPECT_TRUE(consumed[bias]);
   EXPECT_FALSE(consumed[shared]);
   EXPECT_FALSE(consumed[unpacked]);
-  EXPECT_TRUE(ConsumedByPacking(graph, filter));
-  EXPECT_FALSE(ConsumedByPacking(graph, unpacked));
 }
 
 TEST(Initialization, TellsWhoseAllocatorXnnpackUses) {
