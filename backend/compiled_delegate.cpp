@@ -126,6 +126,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
     if (!options_.routes.force_kernel.empty()) return std::unexpected(memory.error());
     GiveUpPackedKernels(memory.error().message);
     SWITCHYARD_TRY(CreateSteps(constant_data, packed_environment));
+    SWITCHYARD_TRY(PlanMemory(bounds));
   }
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
@@ -146,11 +147,12 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
 Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
     std::vector<AlignedBuffer>& temporary) {
   std::vector<const std::byte*> pointers(graph_.values.size(), nullptr);
+  const std::vector<bool> is_consumed = ConsumedByPacking(graph_);
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
     const Value& value = graph_.values[i];
     if (!value.constant) continue;
     const std::span<const std::byte> bytes = value.constant->bytes;
-    const bool consumed = ConsumedByPacking(graph_, i);
+    const bool consumed = is_consumed[i];
     if (consumed && IsAligned(bytes.data(), ElementAlignment(value.type))) {
       pointers[i] = bytes.data();
       continue;

@@ -47,7 +47,9 @@ Result<std::unique_ptr<PackedBatchMatrixMultiply>> PackedBatchMatrixMultiply::Cr
   step->element_bytes_ = ElementBits(step->problem_.output_type) / 8;
   const auto gemm = MakePackedGemm(*route.kernel, step->problem_, environment.cpu);
   if (gemm == nullptr) {
-    return Fail(ErrorCode::kNotSupported, "{}: kernel {} is not built for this machine",
+    return Fail(ErrorCode::kNotSupported,
+                "{}: kernel {} is not in this build, expected one with its provider; set "
+                "packed_kernels off",
                 Describe(graph, route.node), route.kernel->name);
   }
   if (!step->problem_.rhs_is_constant) return step;

@@ -34,7 +34,9 @@ Result<std::unique_ptr<PackedConvolution>> PackedConvolution::Create(
   step->element_bytes_ = ElementBits(problem.output_type) / 8;
   step->gemm_ = MakePackedGemm(*route.kernel, problem, environment.cpu);
   if (step->gemm_ == nullptr) {
-    return Fail(ErrorCode::kNotSupported, "{}: kernel {} is not built for this machine",
+    return Fail(ErrorCode::kNotSupported,
+                "{}: kernel {} is not in this build, expected one with its provider; set "
+                "packed_kernels off",
                 Describe(graph, route.node), route.kernel->name);
   }
   const size_t m_step = step->gemm_->m_step();

@@ -1,5 +1,4 @@
-// A cryptographic hash: bytes with equal digests are the same bytes, even where somebody would like
-// them not to be.
+// A cryptographic hash: bytes with equal digests are the same bytes, as far as 128 bits go.
 #pragma once
 
 #include <array>

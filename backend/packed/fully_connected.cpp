@@ -15,7 +15,9 @@ Result<std::unique_ptr<PackedFullyConnected>> PackedFullyConnected::Create(
   step->output_element_bytes_ = ElementBits(step->problem_.output_type) / 8;
   step->gemm_ = MakePackedGemm(*route.kernel, step->problem_, environment.cpu);
   if (step->gemm_ == nullptr) {
-    return Fail(ErrorCode::kNotSupported, "{}: kernel {} is not built for this machine",
+    return Fail(ErrorCode::kNotSupported,
+                "{}: kernel {} is not in this build, expected one with its provider; set "
+                "packed_kernels off",
                 Describe(graph, route.node), route.kernel->name);
   }
   const NodeWeights weights(graph, node, step->problem_, constant_data);

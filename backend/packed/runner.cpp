@@ -118,8 +118,11 @@ Result<std::unique_ptr<PackedRunner>> CreatePackLhs(const Plan& plan, const Pack
   const Route& route = routes[plan.packed_lhs[step.packed].route];
   auto gemm = MakePackedGemm(*route.kernel, *route.verdict.problem, environment.cpu);
   if (gemm == nullptr) {
-    return Fail(ErrorCode::kNotSupported, "kernel {} is not built for this machine",
-                route.kernel->name);
+    return Fail(ErrorCode::kNotSupported,
+                "value {}, packed for kernel {}: it is not in this build, expected one with its "
+                "provider; set "
+                "packed_kernels off",
+                step.source, route.kernel->name);
   }
   return std::make_unique<PackLhsRunner>(step, route, environment, std::move(gemm));
 }

@@ -44,8 +44,10 @@ Result<std::shared_ptr<const PackedWeights>> Pack(const WeightsRequest& request,
   const PackedGemm& gemm = request.gemm;
   const size_t n = request.problem.n;
   auto packed = std::make_shared<PackedWeights>();
-  SWITCHYARD_ASSIGN(packed->memory, AlignedBuffer::Allocate(environment.allocator, gemm.RhsBytes(),
-                                                            "packed weights"));
+  // What is shared may outlive the host's allocator that it was packed with.
+  Allocator& allocator = environment.share_weights ? DefaultAllocator() : environment.allocator;
+  SWITCHYARD_ASSIGN(packed->memory,
+                    AlignedBuffer::Allocate(allocator, gemm.RhsBytes(), "packed weights"));
   std::byte* const data = packed->memory.data();
   packed->bytes = {data, packed->memory.size()};
   std::memset(data, 0, packed->memory.size());
@@ -59,9 +61,10 @@ Result<std::shared_ptr<const PackedWeights>> Pack(const WeightsRequest& request,
 
 template <typename Map>
 auto FindLive(Map& map, const typename Map::key_type& key) {
-  std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
   const auto found = map.find(key);
-  return found == map.end() ? nullptr : found->second.lock();
+  auto live = found == map.end() ? nullptr : found->second.lock();
+  if (found != map.end() && live == nullptr) map.erase(found);
+  return live;
 }
 
 }  // namespace

@@ -281,8 +281,4 @@ std::vector<bool> ConsumedByPacking(const Graph& graph) {
   return is_consumed;
 }
 
-bool ConsumedByPacking(const Graph& graph, ValueIndex value) {
-  return ConsumedByPacking(graph)[value];
-}
-
 }  // namespace switchyard

@@ -73,9 +73,7 @@ std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu);
 // The rows of that table that apply to each node where it is stock (by NodeIndex).
 std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu);
 
-// Whether every reader of a constant copies it while the step is created; the second form answers
-// for all values at once, in one pass over the nodes.
-bool ConsumedByPacking(const Graph& graph, ValueIndex value);
+// By value: whether every reader of a constant copies it while the step is created.
 std::vector<bool> ConsumedByPacking(const Graph& graph);
 
 // XNNPACK's over-read slack, in bytes.
