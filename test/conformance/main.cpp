@@ -10,6 +10,7 @@ int main(int argc, char** argv) {
   return switchyard::conformance::RunSuite(
       {.name = "switchyard-conformance",
        .default_backend = switchyard::kBackendName,
-       .make_thread_pool = [](uint32_t threads) { return pthreadpool_create(threads); }},
+       .make_thread_pool = [](uint32_t threads) { return pthreadpool_create(threads); },
+       .lists_unsupported = true},
       argc, argv);
 }

@@ -19,6 +19,9 @@ struct Program {
   // Called in the worker, once.
   std::function<pthreadpool*(uint32_t threads)> make_thread_pool;
   bool takes_options = true;  // whether the backend knows load options
+  // Whether the known issues name all that the default backend does not support: a case beyond them
+  // fails. Of another backend only what must pass has to be supported.
+  bool lists_unsupported = false;
 };
 
 // The whole of main() after the backends have been registered. Returns the exit code: 0 all passed,

@@ -34,12 +34,12 @@ struct Input {
 std::vector<Input> Regressions(std::string_view target) {
   std::vector<Input> inputs;
   const std::filesystem::path folder = std::filesystem::path(SWITCHYARD_FUZZ_REGRESSIONS) / target;
-  if (!std::filesystem::exists(folder)) return inputs;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     Result<std::vector<std::byte>> bytes = test::ReadFile(entry.path());
     EXPECT_TRUE(bytes) << bytes.error().ToString();
     if (bytes) inputs.push_back({entry.path().filename().string(), *std::move(bytes)});
   }
+  EXPECT_FALSE(inputs.empty()) << folder << " has no files";
   std::ranges::sort(inputs, {}, &Input::name);
   return inputs;
 }
