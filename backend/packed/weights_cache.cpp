@@ -1,6 +1,7 @@
 #include "backend/packed/weights_cache.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -67,6 +68,16 @@ auto FindLive(Map& map, const typename Map::key_type& key) {
   return live;
 }
 
+// Entries whose value is gone go before the map doubles, so that neither memory nor the time of a
+// load grows with what was loaded once.
+template <typename Map, typename Value>
+void Remember(Map& map, const typename Map::key_type& key, const Value& value) {
+  if (std::has_single_bit(map.size())) {
+    std::erase_if(map, [](const auto& entry) { return entry.second.expired(); });
+  }
+  map[key] = value;
+}
+
 }  // namespace
 
 void PackedStore::Refresh(Logger& logger) {
@@ -105,7 +116,7 @@ std::shared_ptr<const PackedWeights> PackedStore::Add(
     const Digest& fingerprint, std::shared_ptr<const PackedWeights> weights) {
   std::lock_guard lock(mutex_);
   if (auto used = FindLive(used_, fingerprint)) return used;
-  used_[fingerprint] = weights;
+  Remember(used_, fingerprint, weights);
   return weights;
 }
 
@@ -158,7 +169,7 @@ Result<std::shared_ptr<const PackedWeights>> WeightsCache::Get(
   }
   if (!request.key.empty()) {
     std::lock_guard lock(mutex_);
-    if (FindLive(by_key_, request.key) == nullptr) by_key_[request.key] = weights;
+    if (FindLive(by_key_, request.key) == nullptr) Remember(by_key_, request.key, weights);
   }
   return weights;
 }
@@ -170,7 +181,7 @@ std::shared_ptr<PackedStore> WeightsCache::OpenStore(const std::string& path, Lo
     store = FindLive(stores_, path);
     if (store == nullptr) {
       store = std::make_shared<PackedStore>(path);
-      stores_[path] = store;
+      Remember(stores_, path, store);
     }
   }
   store->Refresh(logger);
