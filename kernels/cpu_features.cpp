@@ -14,7 +14,7 @@ namespace switchyard {
 namespace {
 
 // In the order of the enumerators.
-constexpr CpuFeatureRow kTable[] = {
+constexpr CpuFeatureRow kFeatures[] = {
     {CpuFeature::kNeon, "neon", true},
     {CpuFeature::kNeonFp16, "neonfp16", true},
     {CpuFeature::kDotProd, "dotprod", true},
@@ -37,7 +37,7 @@ constexpr CpuFeatureRow kTable[] = {
 
 constexpr bool RowsAreInOrder() {
   size_t position = 0;
-  for (const CpuFeatureRow& row : kTable) {
+  for (const CpuFeatureRow& row : kFeatures) {
     if (static_cast<size_t>(row.feature) != position++) return false;
   }
   return position == static_cast<size_t>(CpuFeature::kAmxBf16) + 1;
@@ -112,7 +112,7 @@ CpuFeatures Detect() {
   CpuFeatures host;
   // Fails where the system hides its CPUs. All features then are absent but the architecture's own.
   const bool is_initialized = cpuinfo_initialize();
-  for (const CpuFeatureRow& row : kTable) {
+  for (const CpuFeatureRow& row : kFeatures) {
     if ((is_initialized || row.feature == CpuFeature::kNeon) && HostHas(row.feature)) {
       host.Add(row.feature);
     }
@@ -126,16 +126,16 @@ CpuFeatures Detect() {
 
 }  // namespace
 
-std::span<const CpuFeatureRow> CpuFeatureTable() { return kTable; }
+std::span<const CpuFeatureRow> CpuFeatureTable() { return kFeatures; }
 
 std::string_view Name(CpuFeature feature) {
   const auto position = static_cast<size_t>(feature);
-  return position < std::size(kTable) ? kTable[position].name : "unknown";
+  return position < std::size(kFeatures) ? kFeatures[position].name : "unknown";
 }
 
 std::string CpuFeatures::ToString() const {
   std::string text;
-  for (const CpuFeatureRow& row : kTable) {
+  for (const CpuFeatureRow& row : kFeatures) {
     if (!Has(row.feature)) continue;
     if (!text.empty()) text += ' ';
     text += row.name;

@@ -17,7 +17,7 @@ constexpr uint32_t kNeedsSme = FeatureBits({kSme});
 constexpr uint32_t kNeedsI8mm = FeatureBits({kDotProd, kI8mm});
 constexpr uint32_t kNeedsDotProd = FeatureBits({kDotProd});
 
-constexpr MicroKernel kTable[] = {
+constexpr MicroKernel kKernels[] = {
     {.name = "pf32_sme2",
      .variant = Variant::kPf32,
      .provider = Provider::kKleidiAi,
@@ -274,6 +274,6 @@ constexpr MicroKernel kTable[] = {
 
 }  // namespace
 
-std::span<const MicroKernel> KernelTable() { return kTable; }
+std::span<const MicroKernel> KernelTable() { return kKernels; }
 
 }  // namespace switchyard

@@ -11,20 +11,17 @@ namespace switchyard {
 namespace {
 
 constexpr std::string_view kIdentifier = "FT01";
-constexpr size_t kIdentifierOffset = 4;
 
-// The header, which stands right after the identifier (offsets from the file's start).
-constexpr std::string_view kHeaderMagic = "FH01";
-constexpr size_t kHeaderOffset = 8;
-constexpr size_t kHeaderLengthOffset = 12;
+// The header (offsets from the file's start).
+constexpr std::string_view kDataHeaderMagic = "FH01";
 constexpr size_t kFlatbufferOffsetOffset = 16;
 constexpr size_t kFlatbufferSizeOffset = 24;
-constexpr size_t kSegmentBaseOffset = 32;
-constexpr size_t kSegmentSizeOffset = 40;
+constexpr size_t kDataSegmentBaseOffset = 32;
+constexpr size_t kDataSegmentSizeOffset = 40;
 constexpr uint32_t kHeaderLength = 40;
 
 template <typename... Args>
-std::unexpected<Error> Bad(std::format_string<Args...> format, Args&&... args) {
+std::unexpected<Error> BadData(std::format_string<Args...> format, Args&&... args) {
   return Fail(ErrorCode::kInvalidExternalData, format, std::forward<Args>(args)...);
 }
 
@@ -37,24 +34,24 @@ bool Inside(uint64_t offset, uint64_t size, size_t limit) {
 
 Result<NamedDataViews::Map> ReadExternalData(std::span<const std::byte> file) {
   if (!HasTextAt(file, kIdentifierOffset, kIdentifier) ||
-      !HasTextAt(file, kHeaderOffset, kHeaderMagic) ||
+      !HasTextAt(file, kHeaderOffset, kDataHeaderMagic) ||
       file.size() < kHeaderOffset + kHeaderLength) {
-    return Bad(
+    return BadData(
         "external data: {} bytes without identifier {} and header {}; expected a .ptd file "
         "that ExecuTorch wrote",
-        file.size(), kIdentifier, kHeaderMagic);
+        file.size(), kIdentifier, kDataHeaderMagic);
   }
   if (const uint32_t length = ReadNumber<uint32_t>(file, kHeaderLengthOffset);
       length < kHeaderLength) {
-    return Bad("external data: header of {} bytes, expected at least {}; the file is damaged",
-               length, kHeaderLength);
+    return BadData("external data: header of {} bytes, expected at least {}; the file is damaged",
+                   length, kHeaderLength);
   }
   const uint64_t offset = ReadNumber<uint64_t>(file, kFlatbufferOffsetOffset);
   const uint64_t size = ReadNumber<uint64_t>(file, kFlatbufferSizeOffset);
-  const uint64_t segment_base = ReadNumber<uint64_t>(file, kSegmentBaseOffset);
-  const uint64_t segment_bytes = ReadNumber<uint64_t>(file, kSegmentSizeOffset);
+  const uint64_t segment_base = ReadNumber<uint64_t>(file, kDataSegmentBaseOffset);
+  const uint64_t segment_bytes = ReadNumber<uint64_t>(file, kDataSegmentSizeOffset);
   if (!Inside(offset, size, file.size()) || !Inside(segment_base, segment_bytes, file.size())) {
-    return Bad(
+    return BadData(
         "external data: the header tells of {} bytes at offset {} and of {} bytes of segments "
         "at offset {}, but the file has {} bytes; it is truncated or damaged",
         size, offset, segment_bytes, segment_base, file.size());
@@ -63,7 +60,7 @@ Result<NamedDataViews::Map> ReadExternalData(std::span<const std::byte> file) {
   const AlignedBytes flatbuffer(file.first(offset + size));
   const auto* root = VerifiedRoot<flat_tensor_fb::FlatTensor>(flatbuffer);
   if (root == nullptr) {
-    return Bad(
+    return BadData(
         "external data: {} bytes that are not a well-formed flatbuffer of identifier {}; the "
         "file is truncated or damaged",
         flatbuffer.size(), kIdentifier);
@@ -75,7 +72,7 @@ Result<NamedDataViews::Map> ReadExternalData(std::span<const std::byte> file) {
   CopyBudget budget(flatbuffer.size());
   for (const flat_tensor_fb::NamedData* entry : *root->named_data()) {
     if (entry->key() == nullptr || !budget.Take(entry->key()->size())) {
-      return Bad(
+      return BadData(
           "external data: entry {} has no key of its own, expected one for each; the file is "
           "damaged",
           result.size());
@@ -87,8 +84,8 @@ Result<NamedDataViews::Map> ReadExternalData(std::span<const std::byte> file) {
                      std::format("external data '{}'", key), ErrorCode::kInvalidExternalData));
     const auto [at, is_new] = result.emplace(std::move(key), bytes);
     if (!is_new) {
-      return Bad("external data: '{}' is there twice, expected unique keys; export it again",
-                 at->first);
+      return BadData("external data: '{}' is there twice, expected unique keys; export it again",
+                     at->first);
     }
   }
   return result;
@@ -98,7 +95,7 @@ Status NamedDataViews::Merge(const Map& other) {
   for (const auto& [key, bytes] : other) {
     const auto mine = map_.find(key);
     if (mine != map_.end() && !std::ranges::equal(mine->second, bytes)) {
-      return Bad(
+      return BadData(
           "named data '{}': {} bytes in one file and {} different ones in another, expected "
           "equal ones; use the data files that were exported with the program",
           key, mine->second.size(), bytes.size());

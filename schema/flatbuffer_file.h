@@ -16,6 +16,12 @@
 
 namespace switchyard {
 
+// Every file begins with the root's offset and its identifier; an extended header, if there is one,
+// stands right after: a magic, its own length, then what the file's kind puts there.
+inline constexpr size_t kIdentifierOffset = 4;
+inline constexpr size_t kHeaderOffset = 8;
+inline constexpr size_t kHeaderLengthOffset = 12;
+
 // The little-endian number at `offset`, which must be inside.
 template <typename T>
 T ReadNumber(std::span<const std::byte> bytes, size_t offset) {

@@ -16,12 +16,9 @@ namespace fb = program_fb;
 
 constexpr std::string_view kProgramIdentifier = "ET12";
 constexpr std::string_view kBundledIdentifier = "BP08";
-constexpr size_t kIdentifierOffset = 4;
 
 // The extended header, which stands right after the identifier (offsets from the file's start).
 constexpr std::string_view kHeaderMagic = "eh00";
-constexpr size_t kHeaderOffset = 8;
-constexpr size_t kHeaderLengthOffset = 12;
 constexpr size_t kProgramSizeOffset = 16;
 constexpr size_t kSegmentBaseOffset = 24;
 constexpr size_t kSegmentSizeOffset = 32;

@@ -26,7 +26,7 @@ static_assert(std::endian::native == std::endian::little);
 
 constexpr std::array<char, 8> kMagic = {'S', 'w', 'y', 'P', 'a', 'c', 'k', '\n'};
 constexpr uint32_t kVersion = 1;
-constexpr size_t kAlignment = 64;
+constexpr size_t kEntryAlignment = 64;
 constexpr auto kLockPatience = std::chrono::seconds(10);
 
 std::unexpected<Error> SystemFailure(const std::string& path, std::string_view action) {
@@ -169,7 +169,7 @@ Status PackedFile::ReadIndex() {
   size_t end = sizeof(header) + records_.size() * sizeof(Record);
   offsets_.reserve(records_.size());
   for (const Record& record : records_) {
-    const std::optional<size_t> start = CheckedRoundUp(end, kAlignment);
+    const std::optional<size_t> start = CheckedRoundUp(end, kEntryAlignment);
     const std::optional<size_t> next = start ? CheckedAdd(*start, record.bytes) : std::nullopt;
     if (!next || *next > size || record.bytes == 0) {
       return Damaged(path_, std::format("a record of {} bytes, expected at least 1, within {}",
@@ -211,7 +211,7 @@ bool PackedFile::Write(int file, std::span<const PackedEntry> entries, pthreadpo
   for (const PackedEntry& entry : entries) {
     records.push_back({entry.key, entry.bytes.size(), ParallelDigest(entry.bytes, thread_pool)});
     // What is in memory has an address: no sum of it overflows.
-    end = CeilDivide(end, kAlignment) * kAlignment + entry.bytes.size();
+    end = CeilDivide(end, kEntryAlignment) * kEntryAlignment + entry.bytes.size();
   }
   Header header{.magic = kMagic,
                 .version = kVersion,
@@ -223,10 +223,10 @@ bool PackedFile::Write(int file, std::span<const PackedEntry> entries, pthreadpo
       !WriteAll(file, std::as_bytes(std::span(records)))) {
     return false;
   }
-  static constexpr std::array<std::byte, kAlignment> kZeros{};
+  static constexpr std::array<std::byte, kEntryAlignment> kZeros{};
   size_t at = sizeof(Header) + records.size() * sizeof(Record);
   for (const PackedEntry& entry : entries) {
-    const size_t padding = CeilDivide(at, kAlignment) * kAlignment - at;
+    const size_t padding = CeilDivide(at, kEntryAlignment) * kEntryAlignment - at;
     if (!WriteAll(file, std::span(kZeros).first(padding)) || !WriteAll(file, entry.bytes)) {
       return false;
     }

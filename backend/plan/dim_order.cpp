@@ -70,13 +70,6 @@ Dims InOrder(const TensorView& tensor, DimOrder order) {
   return dims;
 }
 
-bool IsWithin(const Dims& dims, const Dims& bounds) {
-  for (size_t i = 0; i < dims.rank(); ++i) {
-    if (dims[i] > bounds[i]) return false;
-  }
-  return true;
-}
-
 // Whether a tensor in one order has its data where another order would have them: the dimensions
 // other than 1 come in the same order, or there are no data.
 bool IsSameData(const TensorView& tensor, DimOrder a, DimOrder b) {

@@ -11,7 +11,7 @@
 namespace switchyard {
 namespace {
 
-constexpr uint32_t kNone = 0xFFFFFFFF;
+constexpr uint32_t kNoIndex = 0xFFFFFFFF;
 
 // Each island and each node with a step of its own has a stage. The islands are numbered from 0 in
 // the order of execution. A node of stage s that has its own step runs after island s and before
@@ -30,9 +30,9 @@ class Planner {
       : graph_(graph),
         own_step_(own_step),
         routes_(routes),
-        route_of_(graph.nodes.size(), kNone),
-        producer_(graph.values.size(), kNone),
-        step_of_(graph.nodes.size(), kNone) {
+        route_of_(graph.nodes.size(), kNoIndex),
+        producer_(graph.values.size(), kNoIndex),
+        step_of_(graph.nodes.size(), kNoIndex) {
     for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
       for (const ValueIndex output : graph.nodes[n].outputs) producer_[output] = n;
     }
@@ -64,13 +64,13 @@ class Planner {
   // The repeated Convert that makes a value, if one does.
   NodeIndex RepeatedProducer(ValueIndex value) const {
     const NodeIndex n = producer_[value];
-    return n != kNone && IsRepeated(n) ? n : kNone;
+    return n != kNoIndex && IsRepeated(n) ? n : kNoIndex;
   }
 
   // What a reader of `value` depends on outside its own step.
   ValueIndex Source(ValueIndex value) const {
     const NodeIndex convert = RepeatedProducer(value);
-    return convert == kNone ? value : graph_.nodes[convert].inputs[0];
+    return convert == kNoIndex ? value : graph_.nodes[convert].inputs[0];
   }
 
   void AssignStages() {
@@ -80,7 +80,7 @@ class Planner {
       Stage stage = own_step_[n] ? -1 : 0;
       for (const ValueIndex input : graph_.nodes[n].inputs) {
         const NodeIndex producer = producer_[Source(input)];
-        if (producer == kNone) continue;
+        if (producer == kNoIndex) continue;
         const bool passes_own_step = own_step_[producer] && !own_step_[n];
         stage = std::max(stage, stage_[producer] + (passes_own_step ? 1 : 0));
       }
@@ -110,7 +110,7 @@ class Planner {
   void AddOwnSteps(const std::vector<NodeIndex>& nodes) {
     for (const NodeIndex n : nodes) {
       const Node& node = graph_.nodes[n];
-      if (route_of_[n] != kNone) {
+      if (route_of_[n] != kNoIndex) {
         AddPackedStep(n, route_of_[n]);
         continue;
       }
@@ -152,7 +152,7 @@ class Planner {
       step_of_[n] = static_cast<uint32_t>(plan_.steps.size());
       for (const ValueIndex input : graph_.nodes[n].inputs) {
         const NodeIndex convert = RepeatedProducer(input);
-        if (convert != kNone) converts.push_back(convert);
+        if (convert != kNoIndex) converts.push_back(convert);
       }
     }
     std::ranges::sort(converts);
@@ -167,12 +167,12 @@ class Planner {
   void FindBorders() {
     std::vector<bool> is_read_outside(graph_.values.size());
     // The last step that was seen to read a value: `inputs` names each once.
-    std::vector<uint32_t> last_reader(graph_.values.size(), kNone);
+    std::vector<uint32_t> last_reader(graph_.values.size(), kNoIndex);
     for (uint32_t s = 0; s < plan_.steps.size(); ++s) {
       const auto read = [&](ValueIndex value, std::vector<ValueIndex>* inputs) {
         if (graph_.values[value].constant || last_reader[value] == s) return;
         const NodeIndex producer = producer_[value];
-        if (producer != kNone && (IsRepeated(producer) || step_of_[producer] == s)) return;
+        if (producer != kNoIndex && (IsRepeated(producer) || step_of_[producer] == s)) return;
         last_reader[value] = s;
         is_read_outside[value] = true;
         if (inputs != nullptr) inputs->push_back(value);

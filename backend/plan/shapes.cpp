@@ -75,14 +75,6 @@ consteval bool RowsFollowTheTags() {
 }
 static_assert(RowsFollowTheTags());
 
-bool IsWithin(const Dims& dims, const Dims& bounds) {
-  if (dims.rank() != bounds.rank()) return false;
-  for (size_t i = 0; i < dims.rank(); ++i) {
-    if (dims[i] > bounds[i]) return false;
-  }
-  return true;
-}
-
 Result<std::vector<Dims>> Infer(const Graph& graph, std::vector<Dims> shapes) {
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     ShapeContext context(graph, i, shapes);

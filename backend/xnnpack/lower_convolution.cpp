@@ -19,13 +19,9 @@ constexpr ProductTypes kDynamicTypes[] = {
 };
 constexpr ProductTypes kTransposedDynamicTypes[] = {{kQDInt8, kQCInt8, kF32, kF32}};
 
-const ConvolutionAttributes& AttributesOf(const Lowering& lowering) {
-  return std::get<ConvolutionAttributes>(lowering.node().attributes);
-}
-
 // What all kinds of convolution have in common, but for the filter's dims.
 Status CheckConvolution(const Lowering& lowering) {
-  const ConvolutionAttributes& a = AttributesOf(lowering);
+  const ConvolutionAttributes& a = lowering.attributes<ConvolutionAttributes>();
   if (lowering.input(0).dims.rank() != 4 || lowering.output().dims.rank() != 4) {
     return lowering.Unsupported("input {} and output {}, expected four dimensions (NHWC)",
                                 ToString(lowering.input(0).dims), ToString(lowering.output().dims));
@@ -61,7 +57,7 @@ uint32_t PaddingFlag(const Lowering& lowering) {
 Status LowerConvolution(Lowering& lowering) {
   SWITCHYARD_TRY(CheckConvolution(lowering));
   const Node& node = lowering.node();
-  const ConvolutionAttributes& a = AttributesOf(lowering);
+  const ConvolutionAttributes& a = lowering.attributes<ConvolutionAttributes>();
   const size_t output_channels = size_t{a.groups} * a.group_output_channels;
   const Dims filter = {output_channels, a.kernel_height, a.kernel_width, a.group_input_channels};
   SWITCHYARD_TRY(CheckWeights(lowering, filter, output_channels, /*quantized_dim=*/0));
@@ -77,7 +73,7 @@ Status LowerConvolution(Lowering& lowering) {
 Status LowerDepthwiseConvolution(Lowering& lowering) {
   SWITCHYARD_TRY(CheckConvolution(lowering));
   const Node& node = lowering.node();
-  const ConvolutionAttributes& a = AttributesOf(lowering);
+  const ConvolutionAttributes& a = lowering.attributes<ConvolutionAttributes>();
   if (a.group_output_channels % a.group_input_channels != 0) {
     return lowering.Unsupported(
         "{} output channels for {} input channels of a group, expected a "
@@ -100,7 +96,7 @@ Status LowerDepthwiseConvolution(Lowering& lowering) {
 Status LowerTransposedConvolution(Lowering& lowering) {
   SWITCHYARD_TRY(CheckConvolution(lowering));
   const Node& node = lowering.node();
-  const ConvolutionAttributes& a = AttributesOf(lowering);
+  const ConvolutionAttributes& a = lowering.attributes<ConvolutionAttributes>();
   const size_t output_channels = size_t{a.groups} * a.group_output_channels;
   const Dims filter = {output_channels, a.kernel_height, a.kernel_width, a.group_input_channels};
   SWITCHYARD_TRY(CheckWeights(lowering, filter, output_channels, /*quantized_dim=*/0));

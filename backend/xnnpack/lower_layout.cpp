@@ -37,7 +37,7 @@ Result<Ends> DefineEnds(Lowering& lowering, TypeSet allowed) {
 }  // namespace
 
 Status LowerTranspose(Lowering& lowering) {
-  const auto& permutation = std::get<TransposeAttributes>(lowering.node().attributes).permutation;
+  const auto& permutation = lowering.attributes<TransposeAttributes>().permutation;
   const size_t rank = lowering.input(0).dims.rank();
   SWITCHYARD_ASSIGN(const Sizes sizes, ToSizes(lowering, permutation, rank, "dimensions permuted"));
   SWITCHYARD_ASSIGN(const Ends ends, DefineEnds(lowering, kMovableTypes));
@@ -46,7 +46,7 @@ Status LowerTranspose(Lowering& lowering) {
 }
 
 Status LowerReshape(Lowering& lowering) {
-  const auto& shape = std::get<ReshapeAttributes>(lowering.node().attributes).new_shape;
+  const auto& shape = lowering.attributes<ReshapeAttributes>().new_shape;
   SWITCHYARD_ASSIGN(const Sizes sizes,
                     ToSizes(lowering, shape, lowering.output().dims.rank(), "sizes of the result"));
   SWITCHYARD_ASSIGN(const Ends ends, DefineEnds(lowering, kMovableTypes | Types(DataType::kInt32)));
@@ -55,7 +55,7 @@ Status LowerReshape(Lowering& lowering) {
 }
 
 Status LowerSlice(Lowering& lowering) {
-  const auto& slice = std::get<SliceAttributes>(lowering.node().attributes);
+  const auto& slice = lowering.attributes<SliceAttributes>();
   const size_t rank = lowering.input(0).dims.rank();
   SWITCHYARD_ASSIGN(const Sizes offsets, ToSizes(lowering, slice.offsets, rank, "offsets"));
   SWITCHYARD_ASSIGN(const Sizes sizes, ToSizes(lowering, slice.sizes, rank, "sizes"));
@@ -66,7 +66,7 @@ Status LowerSlice(Lowering& lowering) {
 }
 
 Status LowerPad(Lowering& lowering) {
-  const auto& pad = std::get<PadAttributes>(lowering.node().attributes);
+  const auto& pad = lowering.attributes<PadAttributes>();
   const size_t rank = lowering.input(0).dims.rank();
   SWITCHYARD_ASSIGN(const Sizes pre, ToSizes(lowering, pad.pre_paddings, rank, "paddings before"));
   SWITCHYARD_ASSIGN(const Sizes post, ToSizes(lowering, pad.post_paddings, rank, "paddings after"));

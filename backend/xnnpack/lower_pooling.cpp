@@ -7,12 +7,8 @@ namespace {
 
 using enum DataType;
 
-const PoolingAttributes& AttributesOf(const Lowering& lowering) {
-  return std::get<PoolingAttributes>(lowering.node().attributes);
-}
-
 Status CheckPooling(const Lowering& lowering) {
-  const PoolingAttributes& a = AttributesOf(lowering);
+  const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
   if (lowering.input(0).dims.rank() != 4 || lowering.output().dims.rank() != 4) {
     return lowering.Unsupported("input {} and output {}, expected four dimensions (NHWC)",
                                 ToString(lowering.input(0).dims), ToString(lowering.output().dims));
@@ -31,7 +27,7 @@ Status LowerAveragePooling(Lowering& lowering) {
   SWITCHYARD_TRY(CheckPooling(lowering));
   SWITCHYARD_TRY(lowering.RequireOneType(kFloatTypes));
   const Node& node = lowering.node();
-  const PoolingAttributes& a = AttributesOf(lowering);
+  const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
   SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
   return lowering.Check(xnn_define_average_pooling_2d(
@@ -45,7 +41,7 @@ Status LowerMaxPooling(Lowering& lowering) {
   SWITCHYARD_TRY(lowering.RequireOneType(kFloatTypes | kQuantizedTypes));
   SWITCHYARD_TRY(lowering.RequireSameQuantization());
   const Node& node = lowering.node();
-  const PoolingAttributes& a = AttributesOf(lowering);
+  const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
   if (a.stride_height > a.pooling_height || a.stride_width > a.pooling_width) {
     return lowering.Unsupported(
         "strides {} x {}, expected at most the pool's {} x {}; leave it out of the delegate",
@@ -61,7 +57,7 @@ Status LowerMaxPooling(Lowering& lowering) {
 
 Status LowerArgMaxPooling(Lowering& lowering) {
   SWITCHYARD_TRY(CheckPooling(lowering));
-  const PoolingAttributes& a = AttributesOf(lowering);
+  const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
   if (lowering.TypeOf(lowering.input(0)) != kF32 || lowering.TypeOf(lowering.output(0)) != kF32 ||
       lowering.output(1).type != kInt32 || lowering.output(1).dims.rank() != 4) {
     return lowering.Unsupported("types {}, expected f32 -> f32, int32 of four dimensions",

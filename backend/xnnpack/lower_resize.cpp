@@ -9,7 +9,7 @@ Status LowerResizeBilinear(Lowering& lowering) {
     return lowering.Unsupported("input {}, expected four dimensions (NHWC)",
                                 ToString(lowering.input(0).dims));
   }
-  const auto& size = std::get<ResizeAttributes>(lowering.node().attributes);
+  const auto& size = lowering.attributes<ResizeAttributes>();
   SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
   return lowering.Check(xnn_define_static_resize_bilinear_2d(

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "backend/xnnpack/stock_step.h"
@@ -72,6 +73,11 @@ class Lowering {
   xnn_subgraph_t subgraph() const { return subgraph_; }
   const Graph& graph() const { return graph_; }
   const Node& node() const { return graph_.nodes[node_]; }
+  // The node's, of the type that its kind has.
+  template <typename Attributes>
+  const Attributes& attributes() const {
+    return std::get<Attributes>(node().attributes);
+  }
   const MaskedCpu& cpu() const { return environment_.cpu; }
   bool use_remedies() const { return environment_.use_remedies; }
   const Value& input(size_t i) const { return graph_.values[node().inputs[i]]; }

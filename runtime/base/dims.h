@@ -54,6 +54,12 @@ class Dims {
   size_t rank_ = 0;
 };
 
+// Whether `dims` has the rank of `bounds` and no size above its bound.
+constexpr bool IsWithin(const Dims& dims, const Dims& bounds) {
+  return dims.rank() == bounds.rank() &&
+         std::ranges::equal(dims.span(), bounds.span(), std::ranges::less_equal());
+}
+
 // "[2, 3, 4]"
 std::string ToString(const Dims& dims);
 

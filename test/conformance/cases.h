@@ -1,6 +1,7 @@
 // The families of cases; each is one file, and a row of the table in case.cpp.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "test/conformance/case.h"
@@ -8,6 +9,8 @@
 namespace switchyard::conformance {
 
 using Cases = std::vector<Case>;
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 void AddFullyConnectedCases(Cases& cases);
 void AddConv2dCases(Cases& cases);

@@ -10,8 +10,6 @@ namespace {
 
 using enum NodeKind;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 struct Operator {
   std::string_view name;
   NodeKind kind;
@@ -25,12 +23,12 @@ constexpr Operator kOperators[] = {
     {"prelu", kPReLU, false, -1, 1},
 };
 
-struct Shape {
+struct OperandShapes {
   std::string_view name;
   Dims a, b, output;
   bool must_pass = false;
 };
-const Shape kShapes[] = {
+const OperandShapes kOperandShapes[] = {
     {"scalar", {}, {}, {}, false},
     {"rank1.67", {67}, {67}, {67}, true},
     {"rank4", {2, 3, 5, 7}, {2, 3, 5, 7}, {2, 3, 5, 7}, true},
@@ -46,7 +44,7 @@ const Shape kShapes[] = {
     {"broadcast.rank6", {2, 3, 2, 3, 2, 3}, {3, 1, 3, 1, 3}, {2, 3, 2, 3, 2, 3}, false},
 };
 // Not for prelu.
-const Shape kBothWays[] = {
+const OperandShapes kBothWays[] = {
     {"broadcast.first_last", {19}, {2, 3, 19}, {2, 3, 19}, true},
     {"broadcast.first_one", {1}, {3, 19}, {3, 19}, false},
     {"broadcast.first_scalar", {}, {3, 19}, {3, 19}, false},
@@ -55,14 +53,14 @@ const Shape kBothWays[] = {
     {"broadcast.rank1_rank6", {3}, {2, 1, 2, 1, 2, 3}, {2, 1, 2, 1, 2, 3}, false},
 };
 
-OneNode Make(const Operator& op, const ElementKind& type, const Shape& shape) {
+OneNode Make(const Operator& op, const ElementKind& type, const OperandShapes& shape) {
   return {op.kind,
           {{type, shape.a}, {type, shape.b, Numbers::Reals(op.low_b, op.high_b)}},
           {{type, shape.output}}};
 }
 
 // The quantizations of the two inputs and the output differ.
-OneNode MakeInt8(const Operator& op, const ElementKind& type, const Shape& shape) {
+OneNode MakeInt8(const Operator& op, const ElementKind& type, const OperandShapes& shape) {
   const int shift = type.type == DataType::kQInt8 ? 0 : 128;
   OneNode node{
       op.kind,
@@ -73,30 +71,30 @@ OneNode MakeInt8(const Operator& op, const ElementKind& type, const Shape& shape
 }
 
 void AddShapes(Cases& cases, const Operator& op) {
-  auto add = [&](const Shape& shape) {
+  auto add = [&](const OperandShapes& shape) {
     AddOneNode(cases, std::format("{}.f32.{}", op.name, shape.name), Make(op, kF32, shape),
                {.must_pass = shape.must_pass});
   };
-  for (const Shape& shape : kShapes) add(shape);
+  for (const OperandShapes& shape : kOperandShapes) add(shape);
   if (op.kind != kPReLU) {
-    for (const Shape& shape : kBothWays) add(shape);
+    for (const OperandShapes& shape : kBothWays) add(shape);
   }
 }
 
 void AddTypes(Cases& cases, const Operator& op) {
   for (size_t i : {1, 2, 4, 6, 8}) {
-    const Shape& shape = kShapes[i];
+    const OperandShapes& shape = kOperandShapes[i];
     AddOneNode(cases, std::format("{}.f16.{}", op.name, shape.name), Make(op, kF16, shape),
                {.must_pass = i != 6});
     AddOneNode(cases, std::format("{}.qs8.{}", op.name, shape.name), MakeInt8(op, kQS8, shape),
                {.must_pass = shape.must_pass});
   }
-  AddOneNode(cases, std::format("{}.bf16.rank4", op.name), Make(op, kBF16, kShapes[2]));
-  AddOneNode(cases, std::format("{}.qu8.rank4", op.name), MakeInt8(op, kQU8, kShapes[2]));
+  AddOneNode(cases, std::format("{}.bf16.rank4", op.name), Make(op, kBF16, kOperandShapes[2]));
+  AddOneNode(cases, std::format("{}.qu8.rank4", op.name), MakeInt8(op, kQU8, kOperandShapes[2]));
 }
 
 void AddData(Cases& cases, const Operator& op) {
-  const Shape& shape = kShapes[4];
+  const OperandShapes& shape = kOperandShapes[4];
   auto name = [&](std::string_view what) { return std::format("{}.{}", op.name, what); };
   // Small whole numbers: sums and products are exact in every type; so are quotients by powers of
   // two.
@@ -137,7 +135,7 @@ void AddRanges(Cases& cases, const Operator& op) {
       {"relu", {0, kInfinity}}, {"below", {-kInfinity, 1.25f}}, {"both", {-0.6f, 1.1f}}};
   for (const auto& [name, range] : ranges) {
     for (const ElementKind& type : {kF32, kF16, kQS8}) {
-      const Shape& shape = kShapes[4];
+      const OperandShapes& shape = kOperandShapes[4];
       OneNode node =
           type.type == DataType::kQInt8 ? MakeInt8(op, type, shape) : Make(op, type, shape);
       node.min = range.first;
@@ -157,7 +155,7 @@ void AddBinaryCases(Cases& cases) {
     AddData(cases, op);
     if (op.has_range) AddRanges(cases, op);
   }
-  const Shape& shape = kShapes[1];
+  const OperandShapes& shape = kOperandShapes[1];
   OneNode zeros = Make(kOperators[3], kF32, shape);
   zeros.inputs[1].numbers = Numbers::Listed({0, 2});
   zeros.inputs[0].numbers = Numbers::Listed({1, 3});

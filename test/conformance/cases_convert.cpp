@@ -16,7 +16,6 @@ OneNode Make(const ElementKind& from, const ElementKind& to, Numbers numbers,
 }  // namespace
 
 void AddConvertCases(Cases& cases) {
-  constexpr float kInfinity = std::numeric_limits<float>::infinity();
   auto add = [&](std::string_view name, OneNode node, Expect expect = {}) {
     AddOneNode(cases, std::format("convert.{}", name), std::move(node), expect);
   };

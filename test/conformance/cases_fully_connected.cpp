@@ -9,8 +9,6 @@
 namespace switchyard::conformance {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 struct Spec {
   Format format;
   Style style;

@@ -9,8 +9,6 @@ namespace {
 
 using enum NodeKind;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 struct Shape {
   std::string_view name;
   Dims input;

@@ -8,7 +8,6 @@
 namespace switchyard::conformance {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 struct Operator {

@@ -10,7 +10,7 @@ namespace switchyard::conformance::reference {
 namespace {
 
 // A window's way along one axis.
-struct Axis {
+struct WindowAxis {
   size_t input = 0, output = 0;
   size_t size = 1, stride = 1, dilation = 1, before = 0;
 
@@ -18,9 +18,9 @@ struct Axis {
   size_t At(size_t out, size_t k) const { return out * stride + k * dilation - before; }
 };
 
-Result<Axis> MakeAxis(size_t input, uint32_t size, uint32_t stride, uint32_t dilation,
-                      uint32_t before, uint32_t after, bool same) {
-  Axis axis{input, 0, size, stride, dilation, before};
+Result<WindowAxis> MakeWindowAxis(size_t input, uint32_t size, uint32_t stride, uint32_t dilation,
+                                  uint32_t before, uint32_t after, bool same) {
+  WindowAxis axis{input, 0, size, stride, dilation, before};
   const size_t extent = size_t{size - 1} * dilation + 1;
   if (same) {
     axis.output = (input + stride - 1) / stride;
@@ -37,7 +37,7 @@ Result<Axis> MakeAxis(size_t input, uint32_t size, uint32_t stride, uint32_t dil
 }
 
 struct Windows {
-  Axis vertical, horizontal;
+  WindowAxis vertical, horizontal;
   Dims input, output;
 
   // Calls visit(index of the element, number in the window) for what is not padding. The numbers
@@ -67,12 +67,13 @@ Result<Windows> MakeWindows(const Call& call) {
   const bool max = call.node.kind == NodeKind::kMaxPooling2d;
   const bool argmax = call.node.kind == NodeKind::kArgMaxPooling2d;
   SWITCHYARD_ASSIGN(
-      const Axis vertical,
-      MakeAxis(input[1], a.pooling_height, argmax ? a.pooling_height : a.stride_height,
-               max ? a.dilation_height : 1, a.padding_top, a.padding_bottom, same));
-  SWITCHYARD_ASSIGN(const Axis horizontal,
-                    MakeAxis(input[2], a.pooling_width, argmax ? a.pooling_width : a.stride_width,
-                             max ? a.dilation_width : 1, a.padding_left, a.padding_right, same));
+      const WindowAxis vertical,
+      MakeWindowAxis(input[1], a.pooling_height, argmax ? a.pooling_height : a.stride_height,
+                     max ? a.dilation_height : 1, a.padding_top, a.padding_bottom, same));
+  SWITCHYARD_ASSIGN(
+      const WindowAxis horizontal,
+      MakeWindowAxis(input[2], a.pooling_width, argmax ? a.pooling_width : a.stride_width,
+                     max ? a.dilation_width : 1, a.padding_left, a.padding_right, same));
   return Windows{vertical, horizontal, input,
                  Dims{input[0], vertical.output, horizontal.output, input[3]}};
 }

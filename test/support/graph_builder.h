@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -10,6 +11,9 @@
 #include "schema/graph.h"
 
 namespace switchyard::test {
+
+inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
+inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // Adds values and nodes to a graph, which keeps the constants' bytes. External ids are given in the
 // order of the calls, so declare inputs first. Example:

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <span>
@@ -17,6 +18,12 @@ namespace switchyard::test {
 
 // A file's bytes, at an address that is a multiple of 16. Errors: AccessFailed.
 Result<std::vector<std::byte>> ReadFile(const std::filesystem::path& path);
+
+// Overwrites the bytes at `offset`, which must be inside.
+template <typename T>
+void Put(std::vector<std::byte>& bytes, size_t offset, T number) {
+  std::memcpy(bytes.data() + offset, &number, sizeof number);
+}
 
 // Folders with a model.pte or model.bpte, sorted by name, each name once; only those whose name
 // starts with `prefix`.

@@ -11,10 +11,9 @@ namespace switchyard {
 namespace {
 
 using test::GraphBuilder;
+using test::kInfinity;
+using test::kNaN;
 using testing::HasSubstr;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // A graph of one node that reads f32 values with these dims.
 Graph OneNode(NodeKind kind, std::vector<Dims> inputs, Attributes attributes = {},

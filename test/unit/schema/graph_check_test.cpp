@@ -14,10 +14,10 @@ namespace switchyard {
 namespace {
 
 using test::GraphBuilder;
+using test::kInfinity;
+using test::kNaN;
 using testing::HasSubstr;
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr uint16_t kBF16One = 0x3F80;
 
 // Breaks a graph and says what the message has to contain.
@@ -265,7 +265,7 @@ Graph Convolution() {
   return b.Build();
 }
 
-ConvolutionAttributes& Attributes(Graph& graph) {
+ConvolutionAttributes& AttributesIn(Graph& graph) {
   return std::get<ConvolutionAttributes>(graph.nodes[0].attributes);
 }
 PerTensorQuantization& PerTensor(Graph& graph, ValueIndex value) {
@@ -334,47 +334,47 @@ INSTANTIATE_TEST_SUITE_P(
     Attributes, BrokenConvolution,
     testing::Values(
         Case{"InputRank", [](Graph& g) { g.values[0].dims = {5, 7, 4}; }, "expected 4 dimensions"},
-        Case{"KernelHeight", [](Graph& g) { Attributes(g).kernel_height = 0; },
+        Case{"KernelHeight", [](Graph& g) { AttributesIn(g).kernel_height = 0; },
              "the kernel height is 0"},
-        Case{"KernelWidth", [](Graph& g) { Attributes(g).kernel_width = 0; },
+        Case{"KernelWidth", [](Graph& g) { AttributesIn(g).kernel_width = 0; },
              "the kernel width is 0"},
-        Case{"StrideHeight", [](Graph& g) { Attributes(g).stride_height = 0; },
+        Case{"StrideHeight", [](Graph& g) { AttributesIn(g).stride_height = 0; },
              "the stride in height is 0"},
-        Case{"StrideWidth", [](Graph& g) { Attributes(g).stride_width = 0; },
+        Case{"StrideWidth", [](Graph& g) { AttributesIn(g).stride_width = 0; },
              "the stride in width is 0"},
-        Case{"DilationHeight", [](Graph& g) { Attributes(g).dilation_height = 0; },
+        Case{"DilationHeight", [](Graph& g) { AttributesIn(g).dilation_height = 0; },
              "the dilation in height is 0"},
-        Case{"DilationWidth", [](Graph& g) { Attributes(g).dilation_width = 0; },
+        Case{"DilationWidth", [](Graph& g) { AttributesIn(g).dilation_width = 0; },
              "the dilation in width is 0"},
-        Case{"Groups", [](Graph& g) { Attributes(g).groups = 0; }, "the number of groups is 0"},
-        Case{"GroupInputs", [](Graph& g) { Attributes(g).group_input_channels = 0; },
+        Case{"Groups", [](Graph& g) { AttributesIn(g).groups = 0; }, "the number of groups is 0"},
+        Case{"GroupInputs", [](Graph& g) { AttributesIn(g).group_input_channels = 0; },
              "input channels is 0"},
-        Case{"GroupOutputs", [](Graph& g) { Attributes(g).group_output_channels = 0; },
+        Case{"GroupOutputs", [](Graph& g) { AttributesIn(g).group_output_channels = 0; },
              "output channels is 0"},
         Case{"PaddingHeight",
              [](Graph& g) {
-               Attributes(g).padding_top = 0x80000000;
-               Attributes(g).padding_bottom = 0x80000000;
+               AttributesIn(g).padding_top = 0x80000000;
+               AttributesIn(g).padding_bottom = 0x80000000;
              },
              "padding 4294967296 and window of 3 in height"},
         Case{"PaddingWidth",
              [](Graph& g) {
-               Attributes(g).padding_left = 0xFFFFFFFF;
-               Attributes(g).padding_right = 1;
+               AttributesIn(g).padding_left = 0xFFFFFFFF;
+               AttributesIn(g).padding_right = 1;
              },
              "in width"},
-        Case{"DilationTooLarge", [](Graph& g) { Attributes(g).dilation_height = 0xFFFFFFFF; },
+        Case{"DilationTooLarge", [](Graph& g) { AttributesIn(g).dilation_height = 0xFFFFFFFF; },
              "window of 8589934591 in height"},
-        Case{"FilterKernel", [](Graph& g) { Attributes(g).kernel_height = 2; },
+        Case{"FilterKernel", [](Graph& g) { AttributesIn(g).kernel_height = 2; },
              "filter value 1 (qcint8 [6, 3, 2, 2]), expected dimensions [6, 2, 2, 2]"},
-        Case{"FilterOutputs", [](Graph& g) { Attributes(g).group_output_channels = 6; },
+        Case{"FilterOutputs", [](Graph& g) { AttributesIn(g).group_output_channels = 6; },
              "expected dimensions [12, 3, 2, 2]"},
-        Case{"FilterInputs", [](Graph& g) { Attributes(g).group_input_channels = 4; },
+        Case{"FilterInputs", [](Graph& g) { AttributesIn(g).group_input_channels = 4; },
              "expected dimensions [6, 3, 2, 4]"},
         Case{"OutputsDoNotWrap",
              [](Graph& g) {
-               Attributes(g).groups = 0x80000000;
-               Attributes(g).group_output_channels = 0x80000000;
+               AttributesIn(g).groups = 0x80000000;
+               AttributesIn(g).group_output_channels = 0x80000000;
              },
              "expected dimensions [4611686018427387904, 3, 2, 2]"},
         Case{"FilterChannelDim",
@@ -401,7 +401,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"DepthwiseFilter",
              [](Graph& g) {
                g.nodes[0].kind = NodeKind::kDepthwiseConv2d;
-               Attributes(g).group_input_channels = 1;
+               AttributesIn(g).group_input_channels = 1;
              },
              "expected dimensions [1, 3, 2, 6]"},
         Case{"TransposedFlag",

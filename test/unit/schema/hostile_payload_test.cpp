@@ -18,6 +18,8 @@
 namespace switchyard {
 namespace {
 
+using test::Put;
+
 // Small ones of every family.
 constexpr const char* kModels[] = {"fc.fp32",
                                    "fc.qs8",
@@ -115,11 +117,6 @@ TEST(HostilePayload, Misaligned) {
     ASSERT_TRUE(straight);
     EXPECT_TRUE(test::GraphEquals(*graph, *straight));
   }
-}
-
-template <typename T>
-void Put(std::vector<std::byte>& bytes, size_t offset, T number) {
-  std::memcpy(bytes.data() + offset, &number, sizeof number);
 }
 
 // Every 4-byte field that begins in the header, aligned or not, and every field's own width.

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "schema/payload.h"
+#include "test/support/graph_builder.h"
 #include "test/unit/schema/reading.h"
 
 namespace switchyard {
@@ -12,12 +13,11 @@ namespace {
 
 using test::ExpectGraph;
 using test::ExpectRefusal;
+using test::kInfinity;
 using test::kNone;
 using test::Wire;
 using testing::ElementsAre;
 namespace fb = payload_fb;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 TEST(ReadNodes, UnknownKind) {
   Wire none;

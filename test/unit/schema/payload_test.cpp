@@ -4,12 +4,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "test/support/test_data.h"
 #include "test/unit/schema/reading.h"
 
 namespace switchyard {
 namespace {
 
 using test::ExpectRefusal;
+using test::Put;
 using test::Wire;
 using testing::ElementsAre;
 namespace fb = payload_fb;
@@ -18,11 +20,6 @@ std::vector<std::byte> AbsPayload() {
   Wire wire;
   test::AddAbs(wire);
   return wire.Payload();
-}
-
-template <typename T>
-void Put(std::vector<std::byte>& bytes, size_t at, T number) {
-  std::memcpy(bytes.data() + at, &number, sizeof(number));
 }
 
 // --- Layout -------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ namespace {
 using test::LoadModel;
 using test::Model;
 using test::ModelFolders;
+using test::Put;
 using test::ReadFile;
 using testing::HasSubstr;
 
@@ -48,11 +49,6 @@ std::set<std::string> StringsIn(const std::string& json, const std::string& key)
     quote = close + 1;
   }
   return result;
-}
-
-template <typename T>
-void Put(std::vector<std::byte>& bytes, size_t offset, T number) {
-  std::memcpy(bytes.data() + offset, &number, sizeof number);
 }
 
 std::vector<std::byte> TestFile(const std::string& name) {

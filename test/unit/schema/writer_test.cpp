@@ -18,9 +18,8 @@ namespace {
 
 using test::GraphBuilder;
 using test::GraphEquals;
+using test::kInfinity;
 using testing::HasSubstr;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 template <typename T>
 T At(const std::vector<std::byte>& bytes, size_t offset) {

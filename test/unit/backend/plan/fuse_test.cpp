@@ -17,12 +17,11 @@ namespace switchyard {
 namespace {
 
 using test::GraphBuilder;
+using test::kInfinity;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using enum DataType;
 using enum NodeKind;
-
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Fuses a valid graph, which is valid afterwards and infers the same dims for its outputs.
 Graph Fused(Graph graph) {

@@ -50,14 +50,6 @@ std::vector<float> Scaled(std::vector<float> values, float factor, float offset)
   return values;
 }
 
-Tensor FloatTensor(DataType type, const Dims& dims, const std::vector<float>& values) {
-  if (type == kF32) return Tensor::Of(dims, values);
-  return Tensor::Of(dims, type == kF16 ? ToF16(values) : ToBF16(values));
-}
-std::vector<float> Floats(DataType type, const Tensor& tensor) {
-  if (type == kF32) return tensor.As<float>();
-  return type == kF16 ? FromF16(tensor.As<uint16_t>()) : FromBF16(tensor.As<uint16_t>());
-}
 // Relative error of a result near 1 after a few operations in the type.
 float Tolerance(DataType type) { return type == kF32 ? 2e-5f : type == kF16 ? 4e-3f : 2e-2f; }
 

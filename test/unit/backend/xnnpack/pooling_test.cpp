@@ -12,15 +12,6 @@ namespace {
 using enum DataType;
 using testing::ElementsAre;
 
-Tensor FloatTensor(DataType type, const Dims& dims, const std::vector<float>& values) {
-  if (type == kF32) return Tensor::Of(dims, values);
-  return Tensor::Of(dims, type == kF16 ? ToF16(values) : ToBF16(values));
-}
-std::vector<float> Floats(DataType type, const Tensor& tensor) {
-  if (type == kF32) return tensor.As<float>();
-  return type == kF16 ? FromF16(tensor.As<uint16_t>()) : FromBF16(tensor.As<uint16_t>());
-}
-
 const std::vector<float> kImage = {1, 5, 2, 8, 3, 7, 4, 6, -1, -5, -2, -8, -3, -7, -4, 0};
 const PoolingAttributes kTwoByTwo = {
     .pooling_height = 2, .pooling_width = 2, .stride_height = 2, .stride_width = 2};

@@ -13,21 +13,8 @@ namespace {
 
 using enum DataType;
 
-Tensor FloatTensor(DataType type, const Dims& dims, const std::vector<float>& values) {
-  if (type == kF32) return Tensor::Of(dims, values);
-  return Tensor::Of(dims, type == kF16 ? ToF16(values) : ToBF16(values));
-}
-std::vector<float> Floats(DataType type, const Tensor& tensor) {
-  if (type == kF32) return tensor.As<float>();
-  return type == kF16 ? FromF16(tensor.As<uint16_t>()) : FromBF16(tensor.As<uint16_t>());
-}
-ValueIndex FloatConstant(GraphBuilder& b, DataType type, const Dims& dims,
-                         const std::vector<float>& values) {
-  if (type == kF32) return b.Constant(type, dims, values);
-  return b.Constant(type, dims, type == kF16 ? ToF16(values) : ToBF16(values));
-}
 // Of a sum of a few products of values below 1, in the type.
-float Tolerance(DataType type) { return type == kF32 ? 1e-4f : type == kF16 ? 2e-2f : 1e-1f; }
+float SumTolerance(DataType type) { return type == kF32 ? 1e-4f : type == kF16 ? 2e-2f : 1e-1f; }
 
 std::vector<float> Transposed(const std::vector<float>& w, size_t rows, size_t columns) {
   std::vector<float> t(w.size());
@@ -60,7 +47,7 @@ TEST(StockFullyConnected, Float) {
           ASSERT_TRUE(result) << result.error().message;
           ExpectNear(Floats(type, (*result)[1]),
                      Product(x, w, bias == kInvalid ? std::vector<float>{} : c, kM, kN, kK),
-                     Tolerance(type));
+                     SumTolerance(type));
         }
       }
     }
@@ -78,7 +65,7 @@ TEST(StockFullyConnected, MixedActivations) {
     const Graph graph = b.Build();
     const auto result = RunStock(graph, {FloatTensor(from, {kM, kK}, x)});
     ASSERT_TRUE(result) << result.error().message;
-    ExpectNear(Floats(to, (*result)[1]), Product(x, w, {}, kM, kN, kK), Tolerance(kF16));
+    ExpectNear(Floats(to, (*result)[1]), Product(x, w, {}, kM, kN, kK), SumTolerance(kF16));
   }
 }
 
@@ -103,7 +90,7 @@ TEST(StockFullyConnected, ComputedWeightsAndRange) {
       ASSERT_TRUE(result) << result.error().message;
       auto expected = Product(x, w, has_bias ? c : std::vector<float>{}, kM, kN, kK);
       for (float& y : expected) y = std::clamp(y, -1.0f, 1.0f);
-      ExpectNear(Floats(type, (*result)[3]), expected, Tolerance(type));
+      ExpectNear(Floats(type, (*result)[3]), expected, SumTolerance(type));
     }
   }
 }
@@ -328,7 +315,7 @@ TEST(StockConvolution, Float) {
         const Graph graph = b.Build();
         const auto result = RunStock(graph, {FloatTensor(type, {1, c.height, c.width, ic}, x)});
         ASSERT_TRUE(result) << result.error().message;
-        ExpectNear(Floats(type, (*result)[1]), expected, Tolerance(type));
+        ExpectNear(Floats(type, (*result)[1]), expected, SumTolerance(type));
       }
     }
   }
@@ -362,7 +349,7 @@ TEST(StockConvolution, Depthwise) {
       const Graph graph = b.Build();
       const auto result = RunStock(graph, {FloatTensor(type, {1, 7, 6, 5}, x)});
       ASSERT_TRUE(result) << result.error().message;
-      ExpectNear(Floats(type, (*result)[1]), expected, Tolerance(type));
+      ExpectNear(Floats(type, (*result)[1]), expected, SumTolerance(type));
     }
   }
 }
@@ -391,7 +378,7 @@ TEST(StockConvolution, Transposed) {
     const Graph graph = b.Build();
     const auto result = RunStock(graph, {FloatTensor(type, {1, 3, 4, 4}, x)});
     ASSERT_TRUE(result) << result.error().message;
-    ExpectNear(Floats(type, (*result)[1]), expected, Tolerance(type));
+    ExpectNear(Floats(type, (*result)[1]), expected, SumTolerance(type));
   }
 }
 
@@ -508,7 +495,7 @@ TEST(StockBatchMatrixMultiply, Float) {
           if (!constant) inputs.push_back(FloatTensor(type, dims, matrices));
           const auto result = RunStock(graph, inputs);
           ASSERT_TRUE(result) << result.error().message;
-          ExpectNear(Floats(type, result->back()), expected, Tolerance(type));
+          ExpectNear(Floats(type, result->back()), expected, SumTolerance(type));
         }
       }
     }

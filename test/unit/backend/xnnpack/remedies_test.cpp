@@ -51,20 +51,6 @@ void ExpectRowApplies(std::string_view id, const Graph& graph, NodeIndex node) {
   EXPECT_TRUE(RowOf(id).node(graph, graph.nodes[node])) << id;
 }
 
-Tensor FloatTensor(DataType type, const Dims& dims, const std::vector<float>& values) {
-  if (type == kF32) return Tensor::Of(dims, values);
-  return Tensor::Of(dims, type == kF16 ? ToF16(values) : ToBF16(values));
-}
-std::vector<float> Floats(DataType type, const Tensor& tensor) {
-  if (type == kF32) return tensor.As<float>();
-  return type == kF16 ? FromF16(tensor.As<uint16_t>()) : FromBF16(tensor.As<uint16_t>());
-}
-ValueIndex FloatConstant(GraphBuilder& b, DataType type, const Dims& dims,
-                         const std::vector<float>& values) {
-  if (type == kF32) return b.Constant(type, dims, values);
-  return b.Constant(type, dims, type == kF16 ? ToF16(values) : ToBF16(values));
-}
-
 struct Case {
   Graph graph;
   std::vector<Tensor> inputs;

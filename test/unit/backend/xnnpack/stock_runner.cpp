@@ -35,6 +35,22 @@ std::vector<float> FromBF16(const std::vector<uint16_t>& bits) {
   return Map<float>(bits, &F32FromBF16);
 }
 
+Tensor FloatTensor(DataType type, const Dims& dims, const std::vector<float>& values) {
+  if (type == DataType::kF32) return Tensor::Of(dims, values);
+  return Tensor::Of(dims, type == DataType::kF16 ? ToF16(values) : ToBF16(values));
+}
+
+std::vector<float> Floats(DataType type, const Tensor& tensor) {
+  if (type == DataType::kF32) return tensor.As<float>();
+  return type == DataType::kF16 ? FromF16(tensor.As<uint16_t>()) : FromBF16(tensor.As<uint16_t>());
+}
+
+ValueIndex FloatConstant(GraphBuilder& builder, DataType type, const Dims& dims,
+                         const std::vector<float>& values) {
+  if (type == DataType::kF32) return builder.Constant(type, dims, values);
+  return builder.Constant(type, dims, type == DataType::kF16 ? ToF16(values) : ToBF16(values));
+}
+
 std::vector<float> RandomValues(size_t count, uint32_t seed) {
   std::mt19937 generator(seed);
   std::vector<float> values(count);

@@ -15,6 +15,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/float16.h"
 #include "schema/graph.h"
+#include "test/support/graph_builder.h"
 
 namespace switchyard::test {
 
@@ -41,6 +42,12 @@ std::vector<uint16_t> ToF16(const std::vector<float>& values);
 std::vector<uint16_t> ToBF16(const std::vector<float>& values);
 std::vector<float> FromF16(const std::vector<uint16_t>& bits);
 std::vector<float> FromBF16(const std::vector<uint16_t>& bits);
+
+// The same by type: f32, f16 or bf16.
+Tensor FloatTensor(DataType type, const Dims& dims, const std::vector<float>& values);
+std::vector<float> Floats(DataType type, const Tensor& tensor);
+ValueIndex FloatConstant(GraphBuilder& builder, DataType type, const Dims& dims,
+                         const std::vector<float>& values);
 
 // `count` values in [-1, 1) that f16 and bf16 hold exactly, the same for the same seed.
 std::vector<float> RandomValues(size_t count, uint32_t seed);
