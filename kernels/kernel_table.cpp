@@ -1,7 +1,11 @@
 // The rows. Names, tiles and packing parameters of KleidiAI's micro-kernels, which exist in every
 // version from 1.19 on; within a variant the order is the order of preference.
 
+#include <algorithm>
+#include <array>
+
 #include "kernels/micro_kernel.h"
+#include "kernels/tiers.h"
 
 namespace switchyard {
 namespace {
@@ -17,7 +21,7 @@ constexpr uint32_t kNeedsSme = FeatureBits({kSme});
 constexpr uint32_t kNeedsI8mm = FeatureBits({kDotProd, kI8mm});
 constexpr uint32_t kNeedsDotProd = FeatureBits({kDotProd});
 
-constexpr MicroKernel kKernels[] = {
+constexpr auto kRows = std::to_array<MicroKernel>({
     {.name = "pf32_sme2",
      .variant = Variant::kPf32,
      .provider = Provider::kKleidiAi,
@@ -270,7 +274,22 @@ constexpr MicroKernel kKernels[] = {
      .m_step = Fixed(4),
      .n_step = Fixed(8),
      .lhs_layout = "qai8dxp4x4"},
-};
+});
+
+// The name of a row says its tier: the best one whose feature it requires.
+static_assert(std::ranges::all_of(kRows, [](const MicroKernel& row) {
+  const auto requires_it = [&](const KernelTier& tier) {
+    return (row.required & FeatureBits({tier.feature})) != 0;
+  };
+  return &TierOf(row.name) == std::ranges::find_if(kKernelTiers, requires_it);
+}));
+
+consteval auto WithTiers() {
+  auto rows = kRows;
+  for (MicroKernel& row : rows) row.is_built = TierOf(row.name).built;
+  return rows;
+}
+constexpr auto kKernels = WithTiers();
 
 }  // namespace
 

@@ -44,6 +44,7 @@ struct MicroKernel {
   Extent mr, nr;
   uint8_t kr, sr;
   Extent m_step, n_step;
+  bool is_built = true;    // its tier is one of SWITCHYARD_TIERS, which CMake was given
   bool gemv_only = false;  // a layout for weights that only ever meet single rows
   // Rows with equal layouts pack left-hand sides alike, so that nodes can share one.
   std::string_view lhs_layout;

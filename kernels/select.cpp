@@ -5,6 +5,8 @@
 #include <optional>
 #include <string>
 
+#include "kernels/tiers.h"
+
 namespace switchyard {
 namespace {
 
@@ -42,12 +44,24 @@ bool IsOneOf(DataType type, const DataType (&types)[2]) {
   return type != DataType::kInvalid && std::ranges::contains(types, type);
 }
 
+// What option SWITCHYARD_TIERS left, best first.
+std::string BuiltTiers() {
+  std::string names;
+  for (const KernelTier& tier : kKernelTiers) {
+    if (tier.built) names.append(names.empty() ? "" : ", ").append(tier.name);
+  }
+  return names.empty() ? "none" : names;
+}
+
 // The first reason why `kernel` cannot run `problem` on `cpu`.
 std::optional<Reason> Refuse(const MicroKernel& kernel, const GemmProblem& problem,
                              const CpuFeatures& cpu) {
   if (const CpuFeatures missing = cpu.Missing(kernel.required); !missing.IsEmpty()) {
     return Reason{ReasonId::kKernelCpuFeature, std::format("no {}", missing.ToString()),
                   CpuFeatures().Missing(kernel.required).ToString()};
+  }
+  if (!kernel.is_built) {
+    return Reason{ReasonId::kKernelNotBuilt, BuiltTiers(), std::string(TierOf(kernel.name).name)};
   }
   const uint32_t svl = cpu.streaming_vector_bits;
   if (kernel.IsScalable() && !IsStreamingVectorLength(svl)) {

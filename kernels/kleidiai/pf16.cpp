@@ -13,11 +13,12 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_x16p2vlx2b_x16_x16_sme.h"
 #include "kernels/kleidiai/float_gemm.h"
 #include "kernels/kleidiai/kleidiai.h"
+#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
 
-constexpr FloatFunctions kRows[] = {
+constexpr auto kRows = BuiltRows(std::to_array<FloatFunctions>({
     {.row = "pf16_sme2",
      .pack_lhs = kai_run_lhs_pack_x16p2vlx2_x16_sme,
      .pack_lhs_indirect = kai_run_lhs_imatmul_pack_x16p2vlx2_x16p_sme,
@@ -36,7 +37,7 @@ constexpr FloatFunctions kRows[] = {
      .gemm = kai_run_matmul_clamp_f16_f16p2vlx2_f16p2vlx2b_2vlx2vl_sme_mopa,
      .gemv = kai_run_matmul_clamp_f16_f16_f16p2vlx2b_1x8vl_sme_mla,
      .imatmul = kai_run_imatmul_clamp_f16_f16p2vlx2_f16p2vlx2b_2vlx2vl_sme_mopa},
-};
+}));
 
 }  // namespace
 

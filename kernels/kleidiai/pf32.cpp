@@ -15,11 +15,12 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_f32p2vlx1biasf32_f32_f32_sme.h"
 #include "kernels/kleidiai/float_gemm.h"
 #include "kernels/kleidiai/kleidiai.h"
+#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
 
-constexpr FloatFunctions kRows[] = {
+constexpr auto kRows = BuiltRows(std::to_array<FloatFunctions>({
     {.row = "pf32_sme2",
      .pack_lhs = kai_run_lhs_pack_f32p2vlx1_f32_sme,
      .pack_lhs_indirect = kai_run_lhs_imatmul_pack_x32p2vlx1_x32p_sme,
@@ -41,7 +42,7 @@ constexpr FloatFunctions kRows[] = {
     {.row = "pf32_sme2_gemv",
      .pack_rhs_kxn = kai_run_rhs_pack_kxn_f32p16vlx1b_f32_f32_sme,
      .gemv = kai_run_matmul_clamp_f32_f32_f32p16vlx1b_1x16vl_sme2_mla},
-};
+}));
 
 }  // namespace
 

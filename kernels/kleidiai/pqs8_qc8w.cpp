@@ -1,5 +1,6 @@
 // pqs8_qc8w: int8 x int8 per channel -> int8.
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/panel_gemm.h"
+#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -31,7 +33,7 @@ struct Functions {
                   const void* rhs_packed, void* out, size_t out_stride, const Requantize* params);
 };
 
-constexpr Functions kRows[] = {
+constexpr auto kRows = BuiltRows(std::to_array<Functions>({
     {.row = "pqs8_qc8w_sme2",
      .gemm = kai_run_matmul_clamp_qai8_qai8p2vlx4_qsi8cxpsb2vlx4_2vlx2vl_sme2_mopa,
      .gemv = kai_run_matmul_clamp_qai8_qai8_qsi8cxp2vlx4sb_1x16vl_sme2_dot,
@@ -40,7 +42,7 @@ constexpr Functions kRows[] = {
      .gemm = kai_run_matmul_clamp_qai8_qai8p2vlx4_qsi8cxp2vlx4sb_2vlx2vl_sme_mopa,
      .gemv = nullptr,
      .imatmul = kai_run_imatmul_clamp_qai8_qai8p2vlx4_qsi8cxp2vlx4sb_2vlx2vl_sme_mopa},
-};
+}));
 
 Requantize ParamsOf(const OutputStage& stage) {
   return {.min_value = stage.quantized_min,
@@ -121,9 +123,13 @@ class Pqs8Gemm final : public PanelGemm {
 
 std::unique_ptr<PackedGemm> MakePqs8Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
                                          size_t vl) {
-  const Functions* functions = FindRow<Functions>(kRows, kernel);
-  if (functions == nullptr) return nullptr;
-  return std::make_unique<Pqs8Gemm>(*functions, kernel, problem, vl);
+  if constexpr (AnyBuilt(kRows)) {
+    const Functions* functions = FindRow<Functions>(kRows, kernel);
+    if (functions != nullptr) {
+      return std::make_unique<Pqs8Gemm>(*functions, kernel, problem, vl);
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace switchyard::kleidiai

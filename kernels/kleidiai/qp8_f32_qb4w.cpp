@@ -1,5 +1,6 @@
 // qp8_f32_qb4w: f32, quantized per row, x int4 blockwise -> f32.
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/qp8_gemm.h"
+#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -39,7 +41,7 @@ struct Functions {
   Run* gemv;
 };
 
-constexpr Functions kRows[] = {
+constexpr auto kRows = BuiltRows(std::to_array<Functions>({
     {.row = "qp8_f32_qb4w_sme2",
      .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,
      .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi4c32p4vlx4_1vlx4vl_sme2_mopa,
@@ -68,7 +70,7 @@ constexpr Functions kRows[] = {
      .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,
      .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi4c32p8x4_4x8_neon_dotprod,
      .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi4c32p8x4_1x8_neon_dotprod},
-};
+}));
 
 // What the columns of a panel take: nibbles and a bf16 scale for each block, the sum and the bias.
 constexpr size_t ColumnBytes(size_t k, size_t block_length) {
@@ -143,9 +145,13 @@ class Qb4wGemm final : public Qp8Gemm {
 
 std::unique_ptr<PackedGemm> MakeQp8F32Qb4w(const MicroKernel& kernel, const GemmProblem& problem,
                                            size_t vl) {
-  const Functions* functions = FindRow<Functions>(kRows, kernel);
-  if (functions == nullptr) return nullptr;
-  return std::make_unique<Qb4wGemm>(*functions, kernel, problem, vl);
+  if constexpr (AnyBuilt(kRows)) {
+    const Functions* functions = FindRow<Functions>(kRows, kernel);
+    if (functions != nullptr) {
+      return std::make_unique<Qb4wGemm>(*functions, kernel, problem, vl);
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace switchyard::kleidiai

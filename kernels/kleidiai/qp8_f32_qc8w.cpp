@@ -1,5 +1,6 @@
 // qp8_f32_qc8w: f32, quantized per row, x int8 per channel -> f32.
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi8cxp_qsi8cx_neon.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/qp8_gemm.h"
+#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -26,7 +28,7 @@ struct Functions {
   Run* gemv;
 };
 
-constexpr Functions kRows[] = {
+constexpr auto kRows = BuiltRows(std::to_array<Functions>({
     {.row = "qp8_f32_qc8w_sme2",
      .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi8cxp4vlx4_1vlx4vl_sme2_mopa,
      .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4vlx4_1x4vl_sme2_dot},
@@ -39,7 +41,7 @@ constexpr Functions kRows[] = {
     {.row = "qp8_f32_qc8w_dotprod",
      .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi8cxp4x4_16x4_neon_dotprod,
      .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4x4_1x4_neon_dotprod},
-};
+}));
 
 class Qc8wGemm final : public Qp8Gemm {
  public:
@@ -92,9 +94,13 @@ class Qc8wGemm final : public Qp8Gemm {
 
 std::unique_ptr<PackedGemm> MakeQp8F32Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
                                            size_t vl) {
-  const Functions* functions = FindRow<Functions>(kRows, kernel);
-  if (functions == nullptr) return nullptr;
-  return std::make_unique<Qc8wGemm>(*functions, kernel, problem, vl);
+  if constexpr (AnyBuilt(kRows)) {
+    const Functions* functions = FindRow<Functions>(kRows, kernel);
+    if (functions != nullptr) {
+      return std::make_unique<Qc8wGemm>(*functions, kernel, problem, vl);
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace switchyard::kleidiai

@@ -1,5 +1,6 @@
 #include "kernels/select.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -231,6 +232,16 @@ TEST(SelectReason, BlockLength) {
     problem.block_length = length;
     EXPECT_EQ(ChosenName(Select(KernelTable(), problem, Cpu("sme2"))), "qp8_f32_qb4w_sme2");
   }
+}
+
+TEST(SelectReason, NotBuilt) {
+  std::vector<MicroKernel> table(KernelTable().begin(), KernelTable().end());
+  for (MicroKernel& row : table) row.is_built = !row.name.contains("sme2");
+  const Selection selection = Select(table, Problem(Variant::kPf32, kFullyConnected), Cpu("sme2"));
+  EXPECT_EQ(ChosenName(selection), "pf32_sme");
+  EXPECT_THAT(WhyNot(selection, "pf32_sme2").ToString(),
+              testing::AllOf(testing::StartsWith("tiers of this build: "),
+                             testing::HasSubstr("expected sme2; build with SWITCHYARD_TIERS")));
 }
 
 TEST(SelectReason, GemvOnly) {
