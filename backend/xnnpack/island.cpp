@@ -53,6 +53,10 @@ class Island final : public StockStep {
 
   Status Reshape(std::span<const Dims> shapes) override;
   Status Run(std::span<void* const> data) override;
+  std::span<const TimedOperator> operators() const override { return operators_; }
+  bool ReadTimes(std::span<uint64_t> microseconds) const override;
+  // Asks XNNPACK for its operators; `nodes` are those that they were defined for.
+  void FindOperators(std::span<const NodeIndex> nodes);
 
   // XNNPACK grows the parameters of a dynamically quantized value only when the value's bytes grow,
   // and would write past them when there are more slices of fewer bytes. At the bounds there are
@@ -83,6 +87,7 @@ class Island final : public StockStep {
   std::vector<InnerValue> values_;
   std::vector<AlignedBuffer> constants_;
   std::vector<xnn_external_value> bindings_;
+  std::vector<TimedOperator> operators_;
   RuntimePtr runtime_;  // last: it goes first
 
   enum class State { kUnshaped, kShaped, kEmpty } state_ = State::kUnshaped;
@@ -211,6 +216,34 @@ Status Island::Run(std::span<void* const> data) {
   return {};
 }
 
+bool Island::ReadTimes(std::span<uint64_t> microseconds) const {
+  if (state_ != State::kShaped) return false;
+  size_t bytes = 0;
+  return xnn_get_runtime_profiling_info(runtime_.get(), xnn_profile_info_operator_timing,
+                                        microseconds.size_bytes(), microseconds.data(),
+                                        &bytes) == xnn_status_success;
+}
+
+void Island::FindOperators(std::span<const NodeIndex> nodes) {
+  size_t bytes = 0;
+  xnn_get_runtime_profiling_info(runtime_.get(), xnn_profile_info_operator_name, 0, nullptr,
+                                 &bytes);
+  std::vector<char> names(bytes);
+  if (xnn_get_runtime_profiling_info(runtime_.get(), xnn_profile_info_operator_name, bytes,
+                                     names.data(), &bytes) != xnn_status_success) {
+    return;
+  }
+  for (auto name = names.begin(); name != names.end();) {
+    const auto end = std::find(name, names.end(), '\0');
+    operators_.push_back({.name = std::string(name, end)});
+    name = end == names.end() ? end : end + 1;
+  }
+  // XNNPACK runs operators in the order of their definition, and leaves out those that it has fused
+  // into others.
+  if (operators_.size() != nodes.size()) return;
+  for (size_t i = 0; i < nodes.size(); ++i) operators_[i].node = nodes[i];
+}
+
 Status Island::ReserveBounds(const Graph& graph) {
   SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph));
   return Reshape(bounds);
@@ -256,6 +289,7 @@ struct Compiled {
   RuntimePtr runtime;
   std::vector<External> externals;
   std::vector<AlignedBuffer> constants;
+  std::vector<NodeIndex> operators;  // what each was defined for
 };
 
 struct Refusal {
@@ -299,7 +333,7 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   xnn_runtime_t runtime = nullptr;
   status = xnn_create_runtime_v4(subgraph.get(), /*weights_cache=*/nullptr,
                                  environment.workspace->get(), environment.thread_pool,
-                                 /*flags=*/0, &runtime);
+                                 environment.profile ? XNN_FLAG_BASIC_PROFILING : 0, &runtime);
   Compiled compiled;
   compiled.runtime.reset(runtime);
   if (status != xnn_status_success) {
@@ -311,6 +345,7 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
     compiled.externals.push_back({.lowered = external, .buffer = {}, .num_elements = 0});
   }
   compiled.constants = lowering.TakeKeptConstants();
+  compiled.operators = lowering.operators();
   return compiled;
 }
 
@@ -378,6 +413,7 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   auto island =
       std::make_unique<Island>(graph, std::move(compiled->runtime), std::move(compiled->externals),
                                std::move(compiled->constants), values, environment);
+  if (environment.profile) island->FindOperators(compiled->operators);
   if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(graph));
   return island;
 }

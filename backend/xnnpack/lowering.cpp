@@ -144,10 +144,12 @@ void Lowering::ChooseForm() {
 }
 
 Status Lowering::Finish() {
+  const size_t num_operators = operators_.size();
   for (const SubgraphExternal& external : externals_) {
     if (!external.is_output) continue;
     SWITCHYARD_TRY(Read(external.value, external.is_widened ? kF32 : kNative));
   }
+  std::ranges::fill(std::span(operators_).subspan(num_operators), kNoNode);
   return {};
 }
 
@@ -300,8 +302,11 @@ std::string Lowering::DescribeTypes() const {
 
 std::string Lowering::DescribeNode() const { return Describe(graph_, node_); }
 
-Status Lowering::Check(xnn_status status) const {
-  if (status == xnn_status_success) return {};
+Status Lowering::Check(xnn_status status) {
+  if (status == xnn_status_success) {
+    operators_.push_back(node_);
+    return {};
+  }
   return Fail(ToErrorCode(status), "{}: XNNPACK refuses it ({}; types {})", DescribeNode(),
               Name(status), DescribeTypes());
 }

@@ -64,6 +64,9 @@ class Lowering {
   Status Finish();
 
   const std::vector<SubgraphExternal>& externals() const { return externals_; }
+  // The node that each of XNNPACK's operators is for, in the order of their definition; kNoNode for
+  // the conversions of Finish.
+  const std::vector<NodeIndex>& operators() const { return operators_; }
   // Converted constants that must live as long as the runtime.
   std::vector<AlignedBuffer> TakeKeptConstants() { return std::move(kept_constants_); }
 
@@ -111,8 +114,8 @@ class Lowering {
     return Fail(ErrorCode::kNotSupported, "{}: {}", DescribeNode(),
                 std::format(format, std::forward<Args>(args)...));
   }
-  // The error for a status of XNNPACK's, success included.
-  Status Check(xnn_status status) const;
+  // Takes what an xnn_define_* for an operator has answered: an error, or one more operator.
+  Status Check(xnn_status status);
 
  private:
   enum Form : uint8_t { kNative, kF32 };
@@ -140,6 +143,7 @@ class Lowering {
 
   std::vector<Ids> ids_;  // by ValueIndex
   std::vector<SubgraphExternal> externals_;
+  std::vector<NodeIndex> operators_;
   std::vector<AlignedBuffer> kept_constants_;
   // Read until the runtime is created, which packs them.
   std::vector<AlignedBuffer> temporary_constants_;
