@@ -144,12 +144,14 @@ void Lowering::ChooseForm() {
 }
 
 Status Lowering::Finish() {
-  const size_t num_operators = operators_.size();
   for (const SubgraphExternal& external : externals_) {
     if (!external.is_output) continue;
+    // A conversion is its work.
+    if (const NodeIndex producer = ids_[external.value].producer; producer != kNoNode) {
+      node_ = producer;
+    }
     SWITCHYARD_TRY(Read(external.value, external.is_widened ? kF32 : kNative));
   }
-  std::ranges::fill(std::span(operators_).subspan(num_operators), kNoNode);
   return {};
 }
 
@@ -203,6 +205,7 @@ Result<uint32_t> Lowering::Output(size_t i) {
   const Form form = FormOf(graph_.values[index]);
   SWITCHYARD_TRY(Declare(index, form, XNN_INVALID_VALUE_ID, /*flags=*/0));
   ids_[index].is_computed[form] = true;
+  ids_[index].producer = node_;
   return ids_[index].id[form];
 }
 
@@ -302,9 +305,9 @@ std::string Lowering::DescribeTypes() const {
 
 std::string Lowering::DescribeNode() const { return Describe(graph_, node_); }
 
-Status Lowering::Check(xnn_status status) {
+Status Lowering::Check(xnn_status status, size_t num_operators) {
   if (status == xnn_status_success) {
-    operators_.push_back(node_);
+    operators_.insert(operators_.end(), num_operators, node_);
     return {};
   }
   return Fail(ToErrorCode(status), "{}: XNNPACK refuses it ({}; types {})", DescribeNode(),

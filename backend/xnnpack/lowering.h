@@ -64,8 +64,7 @@ class Lowering {
   Status Finish();
 
   const std::vector<SubgraphExternal>& externals() const { return externals_; }
-  // The node that each of XNNPACK's operators is for, in the order of their definition; kNoNode for
-  // the conversions of Finish.
+  // The node that each of XNNPACK's operators is for, in the order of their definition.
   const std::vector<NodeIndex>& operators() const { return operators_; }
   // Converted constants that must live as long as the runtime.
   std::vector<AlignedBuffer> TakeKeptConstants() { return std::move(kept_constants_); }
@@ -114,14 +113,15 @@ class Lowering {
     return Fail(ErrorCode::kNotSupported, "{}: {}", DescribeNode(),
                 std::format(format, std::forward<Args>(args)...));
   }
-  // Takes what an xnn_define_* for an operator has answered: an error, or one more operator.
-  Status Check(xnn_status status);
+  // Takes what an xnn_define_* has answered: an error, or so many operators.
+  Status Check(xnn_status status, size_t num_operators = 1);
 
  private:
   enum Form : uint8_t { kNative, kF32 };
   struct Ids {
     std::array<uint32_t, 2> id = {XNN_INVALID_VALUE_ID, XNN_INVALID_VALUE_ID};  // by Form
     std::array<bool, 2> is_computed = {false, false};
+    NodeIndex producer = kNoNode;
   };
 
   Form FormOf(const Value& value) const;
