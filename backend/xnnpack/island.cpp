@@ -8,6 +8,7 @@
 #include "backend/plan/shapes.h"
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/lowering.h"
+#include "backend/xnnpack/operator_times.h"
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
@@ -36,11 +37,12 @@ class Island final : public StockStep {
  public:
   Island(const Graph& graph, RuntimePtr runtime, std::vector<External> externals,
          std::vector<AlignedBuffer> constants, std::vector<ValueIndex> values,
-         const StockEnvironment& environment)
+         std::vector<TimedOperator> operators, const StockEnvironment& environment)
       : workspace_(environment.workspace),
         allocator_(environment.allocator != nullptr ? *environment.allocator : DefaultAllocator()),
         externals_(std::move(externals)),
         constants_(std::move(constants)),
+        operators_(std::move(operators)),
         runtime_(std::move(runtime)) {
     for (ValueIndex i : values) {
       values_.push_back({i, graph.values[i].dims.rank(), Describe(graph.values[i])});
@@ -54,9 +56,9 @@ class Island final : public StockStep {
   Status Reshape(std::span<const Dims> shapes) override;
   Status Run(std::span<void* const> data) override;
   std::span<const TimedOperator> operators() const override { return operators_; }
-  bool ReadTimes(std::span<uint64_t> microseconds) const override;
-  // Asks XNNPACK for its operators; `nodes` are those that they were defined for.
-  void FindOperators(std::span<const NodeIndex> nodes);
+  bool ReadTimes(std::span<uint64_t> microseconds) const override {
+    return state_ == State::kShaped && ReadOperatorTimes(runtime_.get(), microseconds);
+  }
 
   // XNNPACK grows the parameters of a dynamically quantized value only when the value's bytes grow,
   // and would write past them when there are more slices of fewer bytes. At the bounds there are
@@ -214,34 +216,6 @@ Status Island::Run(std::span<void* const> data) {
                   externals_[i].num_elements, data[lowered.value]);
   }
   return {};
-}
-
-bool Island::ReadTimes(std::span<uint64_t> microseconds) const {
-  if (state_ != State::kShaped) return false;
-  size_t bytes = 0;
-  return xnn_get_runtime_profiling_info(runtime_.get(), xnn_profile_info_operator_timing,
-                                        microseconds.size_bytes(), microseconds.data(),
-                                        &bytes) == xnn_status_success;
-}
-
-void Island::FindOperators(std::span<const NodeIndex> nodes) {
-  size_t bytes = 0;
-  xnn_get_runtime_profiling_info(runtime_.get(), xnn_profile_info_operator_name, 0, nullptr,
-                                 &bytes);
-  std::vector<char> names(bytes);
-  if (xnn_get_runtime_profiling_info(runtime_.get(), xnn_profile_info_operator_name, bytes,
-                                     names.data(), &bytes) != xnn_status_success) {
-    return;
-  }
-  for (auto name = names.begin(); name != names.end();) {
-    const auto end = std::find(name, names.end(), '\0');
-    operators_.push_back({.name = std::string(name, end)});
-    name = end == names.end() ? end : end + 1;
-  }
-  // XNNPACK runs operators in the order of their definition, and leaves out those that it has fused
-  // into others.
-  if (operators_.size() != nodes.size()) return;
-  for (size_t i = 0; i < nodes.size(); ++i) operators_[i].node = nodes[i];
 }
 
 Status Island::ReserveBounds(const Graph& graph) {
@@ -410,10 +384,13 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   }
   std::ranges::sort(values);
   values.erase(std::ranges::unique(values).begin(), values.end());
-  auto island =
-      std::make_unique<Island>(graph, std::move(compiled->runtime), std::move(compiled->externals),
-                               std::move(compiled->constants), values, environment);
-  if (environment.profile) island->FindOperators(compiled->operators);
+  std::vector<TimedOperator> operators;
+  if (environment.profile) {
+    operators = ReadOperators(compiled->runtime.get(), compiled->operators);
+  }
+  auto island = std::make_unique<Island>(
+      graph, std::move(compiled->runtime), std::move(compiled->externals),
+      std::move(compiled->constants), values, std::move(operators), environment);
   if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(graph));
   return island;
 }

@@ -380,6 +380,17 @@ TEST_F(ExecutorchDoor, ResizingErrorsAreExecutorchs) {
   EXPECT_EQ(Execute({bounded}), et::Error::InvalidArgument);
 }
 
+TEST_F(ExecutorchDoor, TheBackendKnowsAtLoadWhetherTheHostTraces) {
+  test::RecordingTracer tracer;
+  for (et::EventTracer* host_tracer : std::initializer_list<et::EventTracer*>{&tracer, nullptr}) {
+    et::BackendInitContext context(&allocator_, host_tracer, "forward");
+    const auto handle = door_->init(context, &payload_, {});
+    ASSERT_TRUE(handle.ok());
+    EXPECT_EQ(backend_.is_traced, host_tracer != nullptr);
+    door_->destroy(handle.get());
+  }
+}
+
 TEST_F(ExecutorchDoor, TracerGetsOneEventPerStep) {
   test::RecordingTracer tracer;
   ASSERT_EQ(Execute({}, &tracer), et::Error::Ok);
