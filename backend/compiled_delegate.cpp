@@ -9,6 +9,7 @@
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
 #include "backend/plan/shapes.h"
+#include "backend/plan/step_description.h"
 #include "kernels/sme_units.h"
 #include "runtime/base/checked_math.h"
 #include "schema/payload.h"
@@ -66,7 +67,11 @@ Status CheckStorage(const Value& value, const TensorView& tensor) {
 
 CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions& options,
                                    std::shared_ptr<Workspace> workspace)
-    : services_(context.services), options_(options), workspace_(std::move(workspace)) {}
+    : services_(context.services),
+      options_(options),
+      is_profiled_(options.profile_operators &&
+                   (context.is_traced || context.services.tracer != nullptr)),
+      workspace_(std::move(workspace)) {}
 
 CompiledDelegate::~CompiledDelegate() {
   // XNNPACK takes the island's runtime off the workspace.
@@ -185,7 +190,8 @@ Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_
   const StockEnvironment stock_environment{.cpu = cpu_,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
-                                           .allocator = services_.allocator};
+                                           .allocator = services_.allocator,
+                                           .profile = is_profiled_};
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   std::lock_guard lock(workspace_->mutex);
   steps_.clear();
@@ -193,6 +199,10 @@ Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_
     SWITCHYARD_ASSIGN(Runner runner,
                       CreateRunner(step, constant_data, stock_environment, packed_environment));
     steps_.push_back(std::move(runner));
+  }
+  trace_ = TraceTable(DescribeSteps(graph_, plan_, routes_));
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].stock != nullptr) trace_.AddOperators(graph_, i, steps_[i].stock->operators());
   }
   return {};
 }
@@ -236,13 +246,17 @@ Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<Tensor
         "execute: {} arguments, the payload has {} (inputs, then outputs); pass all of them",
         arguments.size(), graph_.num_externals);
   }
+  Tracer* const tracer = context.tracer != nullptr ? context.tracer : services_.tracer;
+  TraceClock clock(tracer);
   std::lock_guard lock(mutex_);
-  SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
   std::lock_guard workspace_lock(workspace_->mutex);
+  clock.Finish(TraceKind::kWait);
+  SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
   SWITCHYARD_TRY(Reshape(std::move(external_dims)));
   SWITCHYARD_TRY(ResizeOutputs(arguments));
   SWITCHYARD_TRY(BindArguments(arguments));
-  SWITCHYARD_TRY(RunSteps(context.tracer != nullptr ? context.tracer : services_.tracer));
+  clock.Finish(TraceKind::kPrepare);
+  SWITCHYARD_TRY(RunSteps(tracer));
 
   for (ValueIndex i : external_outputs_) {
     const TensorView& tensor = arguments[*graph_.values[i].external_id];
@@ -362,18 +376,16 @@ Status CompiledDelegate::BindArguments(std::span<TensorView> arguments) {
 Status CompiledDelegate::RunSteps(Tracer* tracer) {
   const PackedMemory memory{.values = data_, .packed_lhs = packed_lhs_, .scratch = scratch_.data()};
   for (size_t i = 0; i < steps_.size(); ++i) {
+    const Runner& runner = steps_[i];
     const uint64_t start = tracer != nullptr ? tracer->Now() : 0;
-    if (steps_[i].packed != nullptr) {
-      steps_[i].packed->Run(memory);
+    if (runner.packed != nullptr) {
+      runner.packed->Run(memory);
     } else {
-      SWITCHYARD_TRY(steps_[i].stock->Run(data_));
+      SWITCHYARD_TRY(runner.stock->Run(data_));
     }
-    if (tracer != nullptr) {
-      const NodeIndex first = FirstNode(plan_.steps[i]);
-      tracer->Event(StepName(graph_, plan_.steps[i]),
-                    first == kNoNode ? kNoDebugHandle : graph_.nodes[first].debug_handle, start,
-                    tracer->Now());
-    }
+    if (tracer == nullptr) continue;
+    trace_.Report(*tracer, i, start, runner.stock.get(),
+                  runner.packed != nullptr ? runner.packed->MicroKernelName() : "");
   }
   return {};
 }

@@ -13,6 +13,7 @@
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
+#include "backend/trace.h"
 #include "backend/workspace.h"
 #include "backend/xnnpack/stock_step.h"
 #include "kernels/cpu_mask.h"
@@ -82,6 +83,7 @@ class CompiledDelegate : public DelegateHandle {
 
   const HostServices services_;
   const LoadOptions options_;
+  const bool is_profiled_;  // islands time their operators
   const std::shared_ptr<Workspace> workspace_;
   std::shared_ptr<PackedStore> packed_store_;  // null without packed_cache_path
 
@@ -90,6 +92,7 @@ class CompiledDelegate : public DelegateHandle {
   MaskedCpu cpu_ = CpuFeatures();
   std::vector<Route> routes_;
   std::vector<Runner> steps_;  // as plan_.steps
+  TraceTable trace_;
   RouteReport report_;
   std::vector<AlignedBuffer> kept_constants_;
   std::vector<ValueIndex> external_inputs_, external_outputs_;

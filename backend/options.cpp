@@ -84,6 +84,16 @@ const OptionRow kTable[] = {
      .doc =
          "Threads that may run an SME kernel at the same time, since cores share SME units; 0: as "
          "many as Linux tells that there are units, else all."},
+    {.key = kOptionProfileOperators,
+     .default_value = true,
+     .scope = OptionScope::kBoth,
+     .min = 0,
+     .max = 0,
+     .environment = "SWITCHYARD_PROFILE_OPERATORS",
+     .doc =
+         "Whether a delegate that is loaded with a tracer lets XNNPACK time the operators inside "
+         "its subgraphs, at the price of two readings of a clock for each; off, the trace has "
+         "steps only. Without a tracer nothing is timed."},
 };
 
 }  // namespace
@@ -99,7 +109,8 @@ LoadOptions ReadLoadOptions(const OptionMap& options) {
           .routes = {.packed_kernels = options.GetBool(kOptionPackedKernels),
                      .force_kernel = options.GetString(kOptionForceKernel)},
           .cpu_features = options.GetString(kOptionCpuFeatures),
-          .sme_threads = static_cast<size_t>(options.GetInt(kOptionSmeThreads))};
+          .sme_threads = static_cast<size_t>(options.GetInt(kOptionSmeThreads)),
+          .profile_operators = options.GetBool(kOptionProfileOperators)};
 }
 
 }  // namespace switchyard

@@ -20,6 +20,7 @@ inline constexpr std::string_view kOptionPackedKernels = "packed_kernels";
 inline constexpr std::string_view kOptionForceKernel = "force_kernel";
 inline constexpr std::string_view kOptionCpuFeatures = "cpu_features";
 inline constexpr std::string_view kOptionSmeThreads = "sme_threads";
+inline constexpr std::string_view kOptionProfileOperators = "profile_operators";
 
 // ExecuTorch's numbers.
 enum class WorkspaceSharing : uint8_t { kDisabled = 0, kPerModel = 1, kGlobal = 2 };
@@ -32,6 +33,7 @@ struct LoadOptions {
   RouteOptions routes;
   std::string cpu_features;  // a mask (kernels/cpu_mask.h)
   size_t sme_threads;        // 0: as many as there are SME units
+  bool profile_operators;    // of hosts that trace
 };
 LoadOptions ReadLoadOptions(const OptionMap& options);
 

@@ -20,6 +20,9 @@ struct InitContext {
   const NamedDataMap* named_data = nullptr;       // used during init only
   std::string_view method_name;
   std::map<std::string, OptionValue> load_options;  // beat the global ones
+  // Executes will come with a tracer. Islands are then made so that they time their operators,
+  // unless an option forbids it; a tracer in `services` says the same.
+  bool is_traced = false;
   const void* model = nullptr;  // equal for the delegates of one loaded model; for PerModel sharing
 };
 

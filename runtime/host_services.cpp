@@ -39,6 +39,20 @@ Logger& NullLogger() {
   return logger;
 }
 
+std::string_view Name(TraceKind kind) {
+  switch (kind) {
+    case TraceKind::kWait:
+      return "wait";
+    case TraceKind::kPrepare:
+      return "prepare";
+    case TraceKind::kStep:
+      return "step";
+    case TraceKind::kOperator:
+      return "operator";
+  }
+  return "";
+}
+
 HostServices DefaultHostServices() {
   return {.allocator = &DefaultAllocator(),
           .logger = &NullLogger(),

@@ -22,6 +22,7 @@ namespace switchyard::tools {
 namespace {
 
 constexpr uint32_t kMaxThreads = 1024;
+constexpr uint32_t kMaxRepeats = 1'000'000;
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 ok, 1 an answer is not the expected one, 2 usage, 3 a file is damaged or not "
@@ -92,7 +93,7 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
     extract->callback([&] { action = [&] { return Extract(options.extract, out); }; });
   }
 
-  CLI::App* run = app.add_subcommand("run", "Run a model once");
+  CLI::App* run = app.add_subcommand("run", "Run a model");
   AddFile(*run, options.run.file, options.run.data);
   run->add_option("--method", options.run.method,
                   "Method to run (default: forward, or the only one)");
@@ -101,6 +102,14 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
       ->allow_extra_args(false);
   run->add_option("--output-dir", options.run.output_dir, "Folder to write output_I.npy to");
   AddThreads(*run, options.run.threads);
+  run->add_option("--repeat", options.run.repeat,
+                  "Runs after loading; the outputs are those of the last")
+      ->check(CLI::Range(uint32_t{1}, kMaxRepeats))
+      ->capture_default_str();
+  run->add_option("--trace", options.run.trace,
+                  "File for a trace of all runs, JSON that Perfetto shows");
+  run->add_option("--etdump", options.run.etdump,
+                  "File for an ETDump of all runs, which ExecuTorch's Inspector reads");
   run->add_flag("--json", options.run.json, "Write JSON");
   run->callback([&] { action = [&] { return Run(options.run, cli.payload_backend, out); }; });
 

@@ -251,7 +251,7 @@ Outcome<ProgramRunner> ProgramRunner::Load(ModelFile& model) {
   return ProgramRunner(std::move(impl));
 }
 
-Outcome<void> ProgramRunner::LoadMethod(const std::string& method) {
+Outcome<void> ProgramRunner::LoadMethod(const std::string& method, et::EventTracer* tracer) {
   HostLog::Get().Clear();
   auto names = impl_->module->method_names();
   if (!names.ok()) return HostFailure(impl_->object, names.error(), "reading its methods");
@@ -261,7 +261,7 @@ Outcome<void> ProgramRunner::LoadMethod(const std::string& method) {
     return Fail(ExitCode::kUsage, "{}: has no method '{}'; it has: {}", impl_->object, method,
                 list);
   }
-  et::Error error = impl_->module->load_method(method);
+  et::Error error = impl_->module->load_method(method, /*planned_memory=*/nullptr, tracer);
   if (error != et::Error::Ok) {
     return HostFailure(impl_->object, error, std::format("loading method {}", method));
   }

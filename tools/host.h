@@ -13,6 +13,10 @@
 #include "tools/model_file.h"
 #include "tools/npy.h"
 
+namespace executorch::runtime {
+class EventTracer;
+}  // namespace executorch::runtime
+
 namespace switchyard::tools {
 
 // How ExecuTorch's messages are treated: printed to stderr when `verbose`, otherwise dropped,
@@ -41,8 +45,10 @@ class ProgramRunner {
   ProgramRunner& operator=(ProgramRunner&& other) noexcept;
   ~ProgramRunner();
 
-  // Loads a method with its delegates; `Run` does it where it is not done.
-  Outcome<void> LoadMethod(const std::string& method);
+  // Loads a method with its delegates; `Run` does it where it is not done. `tracer` is told of the
+  // loading and of every run, and must outlive the runner.
+  Outcome<void> LoadMethod(const std::string& method,
+                           executorch::runtime::EventTracer* tracer = nullptr);
 
   // The outputs in C order. Errors: Usage when the method is not there or the inputs do not fit it.
   Outcome<std::vector<Array>> Run(const std::string& method, std::span<const MethodInput> inputs);

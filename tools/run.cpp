@@ -9,6 +9,7 @@
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "tools/host.h"
+#include "tools/program_trace.h"
 
 namespace switchyard::tools {
 namespace {
@@ -99,7 +100,8 @@ Summary Summarize(const Array& array) {
 }  // namespace
 
 Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
-                                       std::span<const Array> inputs) {
+                                       std::span<const Array> inputs, uint32_t repeat,
+                                       Timeline* timeline) {
   std::string object = model.file.path().string();
   Result<Graph> graph = ReadPayload(model.file.bytes(), model.named_data.get());
   if (!graph) return FailWith(object, graph.error());
@@ -108,8 +110,21 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
   InitContext context;
   context.named_data = model.named_data.get();
   context.services.thread_pool = HostThreadPool();
+  std::optional<TimelineTracer> tracer;
+  if (timeline != nullptr) tracer.emplace(*timeline);
+  const auto add_span = [&](std::string name, uint64_t start) {
+    if (tracer) {
+      timeline->Add({.name = std::move(name),
+                     .category = "switchyard",
+                     .start = start,
+                     .end = tracer->Now()});
+    }
+  };
+  context.services.tracer = tracer ? &*tracer : nullptr;
+  uint64_t start = tracer ? tracer->Now() : 0;
   Result<BlobRunner> runner = BlobRunner::Load(backend, model.file.bytes(), context);
   if (!runner) return FailWith(object, runner.error());
+  add_span("load", start);
 
   size_t wanted = static_cast<size_t>(std::ranges::count_if(
       externals, [](const External& e) { return e.value && e.value->is_external_input; }));
@@ -133,7 +148,11 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
                            std::vector<size_t>(external.value->dims.rank(), 0));
     }
   }
-  if (Status status = runner->Run(tensors); !status) return FailWith(object, status.error());
+  for (uint32_t run = 0; run < repeat; ++run) {
+    start = tracer ? tracer->Now() : 0;
+    if (Status status = runner->Run(tensors); !status) return FailWith(object, status.error());
+    add_span("execute", start);
+  }
 
   std::vector<Array> outputs;
   for (size_t id = 0; id < externals.size(); ++id) {
@@ -146,6 +165,24 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
   return outputs;
 }
 
+// Runs a method as often as the options say, and writes the ETDump that they ask for.
+Outcome<std::vector<Array>> RunProgram(const RunOptions& options, ModelFile& model,
+                                       const std::string& method, std::vector<Array> inputs,
+                                       Timeline* timeline) {
+  std::optional<ProgramTrace> trace;  // outlives the runner
+  if (timeline != nullptr || options.etdump) trace.emplace(timeline, options.etdump.has_value());
+  SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(model));
+  SWITCHYARD_TRY(runner.LoadMethod(method, trace ? trace->tracer() : nullptr));
+  std::vector<MethodInput> method_inputs;
+  for (Array& array : inputs) method_inputs.push_back({std::move(array), {}});
+  std::vector<Array> outputs;
+  for (uint32_t run = 0; run < options.repeat; ++run) {
+    SWITCHYARD_ASSIGN(outputs, runner.Run(method, method_inputs));
+  }
+  if (options.etdump) SWITCHYARD_TRY(trace->WriteEtdump(*options.etdump));
+  return outputs;
+}
+
 Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::ostream& out) {
   if (options.threads) SWITCHYARD_TRY(SetThreads(*options.threads));
   SWITCHYARD_ASSIGN(ModelFile model, OpenModelFile(options.file, options.data));
@@ -155,22 +192,30 @@ Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::
     inputs.push_back(std::move(array));
   }
   std::vector<Array> outputs;
+  Timeline timeline;
+  Timeline* const traced = options.trace ? &timeline : nullptr;
+  std::string thread = "payload";
   if (model.program) {
-    SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(model));
-    std::vector<MethodInput> method_inputs;
-    for (Array& array : inputs) method_inputs.push_back({std::move(array), {}});
-    SWITCHYARD_ASSIGN(
-        outputs, runner.Run(options.method.value_or(DefaultMethod(*model.program)), method_inputs));
-  } else if (options.method) {
-    return Fail(ExitCode::kUsage, "{}: is a bare payload, which has no methods; leave out --method",
-                options.file.string());
+    const std::string method = options.method.value_or(DefaultMethod(*model.program));
+    SWITCHYARD_ASSIGN(outputs, RunProgram(options, model, method, std::move(inputs), traced));
+    thread = "method " + method;
+  } else if (options.method || options.etdump) {
+    return Fail(ExitCode::kUsage, "{}: is a bare payload, which has no {}; leave out {}",
+                options.file.string(),
+                options.method ? "methods"
+                               : "ETDump, since ExecuTorch does "
+                                 "not run it",
+                options.method ? "--method" : "--etdump");
   } else if (payload_backend == nullptr) {
     return Fail(ExitCode::kUnsupported,
                 "{}: is a bare payload; this program runs whole programs (.pte, .bpte) only, "
                 "`switchyard run` runs payloads",
                 options.file.string());
   } else {
-    SWITCHYARD_ASSIGN(outputs, RunPayload(model, *payload_backend, inputs));
+    SWITCHYARD_ASSIGN(outputs, RunPayload(model, *payload_backend, inputs, options.repeat, traced));
+  }
+  if (options.trace) {
+    SWITCHYARD_TRY(timeline.Write(*options.trace, options.file.string(), thread));
   }
 
   if (options.output_dir) SWITCHYARD_TRY(MakeFolder(*options.output_dir));

@@ -12,6 +12,7 @@
 #include "tools/failure.h"
 #include "tools/model_file.h"
 #include "tools/npy.h"
+#include "tools/timeline.h"
 
 namespace switchyard::tools {
 
@@ -22,6 +23,9 @@ struct RunOptions {
   std::vector<std::filesystem::path> inputs;
   std::optional<std::filesystem::path> output_dir;  // output_I.npy go here
   std::optional<uint32_t> threads;
+  uint32_t repeat = 1;                          // runs; the outputs are those of the last
+  std::optional<std::filesystem::path> trace;   // all runs, for Perfetto
+  std::optional<std::filesystem::path> etdump;  // all runs, for ExecuTorch's Inspector
   bool json = false;
 };
 
@@ -29,8 +33,10 @@ struct RunOptions {
 Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::ostream& out);
 
 // Runs a bare payload: `inputs` are its external inputs in the order of their ids. The outputs are
-// in the physical order that the payload's own dims have. Errors: Usage when the inputs do not fit.
+// in the physical order that the payload's own dims have. `timeline` gets loading and every run;
+// null: nobody does. Errors: Usage when the inputs do not fit.
 Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
-                                       std::span<const Array> inputs);
+                                       std::span<const Array> inputs, uint32_t repeat = 1,
+                                       Timeline* timeline = nullptr);
 
 }  // namespace switchyard::tools

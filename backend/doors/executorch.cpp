@@ -70,23 +70,51 @@ et::Error Report(const Error& error) {
   return static_cast<et::Error>(error.code);
 }
 
+// Waiting for other executes, and the time between the start of the delegate and its first step,
+// are events, too.
 class HostTracer final : public Tracer {
  public:
   explicit HostTracer(et::EventTracer& tracer) : tracer_(tracer) {}
 
   uint64_t Now() override { return et::pal_current_ticks(); }
+  uint64_t FromNanoseconds(uint64_t nanoseconds) override {
+    const et_tick_ratio_t ratio = et::pal_ticks_to_ns_multiplier();
+    return ratio.numerator == 0 ? 0 : nanoseconds * ratio.denominator / ratio.numerator;
+  }
 
-  // ExecuTorch identifies a delegate's event by name or by number, not both, so the debug handle
-  // goes into the metadata, as text that its Inspector can show.
-  void Event(std::string_view name, uint32_t debug_handle, uint64_t start, uint64_t end) override {
-    const std::string terminated(name);
-    const std::string metadata = std::format("debug_handle={}", debug_handle);
-    tracer_.log_profiling_delegate(terminated.c_str(), et::kUnsetDelegateDebugIntId, start, end,
-                                   metadata.data(), metadata.size());
+  // ExecuTorch identifies a delegate's event by name or by number, not both, so the rest goes into
+  // the metadata, as JSON that a parser given to its Inspector can read.
+  void Event(const TraceEvent& event) override {
+    metadata_.clear();
+    std::format_to(std::back_inserter(metadata_), R"({{"kind":"{}")", Name(event.kind));
+    AddText("route", event.route);
+    AddText("kernel", event.kernel);
+    AddText("micro_kernel", event.micro_kernel);
+    AddNumbers("nodes", event.nodes);
+    AddNumbers("debug_handles", event.debug_handles);
+    metadata_ += '}';
+    tracer_.log_profiling_delegate(event.name.data(), et::kUnsetDelegateDebugIntId, event.start,
+                                   event.end, metadata_.data(), metadata_.size());
   }
 
  private:
+  // The texts are names of our tables and of XNNPACK's: nothing in them needs an escape.
+  void AddText(std::string_view key, std::string_view text) {
+    if (text.empty()) return;
+    std::format_to(std::back_inserter(metadata_), R"(,"{}":"{}")", key, text);
+  }
+  void AddNumbers(std::string_view key, std::span<const uint32_t> numbers) {
+    if (numbers.empty()) return;
+    std::format_to(std::back_inserter(metadata_), R"(,"{}":)", key);
+    char separator = '[';
+    for (const uint32_t number : numbers) {
+      std::format_to(std::back_inserter(metadata_), "{}{}", std::exchange(separator, ','), number);
+    }
+    metadata_ += ']';
+  }
+
   et::EventTracer& tracer_;
+  std::string metadata_;
 };
 
 class HostNamedData final : public NamedDataMap {
@@ -304,6 +332,7 @@ class ExecutorchDoor final : public et::BackendInterface {
     for (const et::BackendOption& option : context.runtime_specs()) {
       ours.load_options[std::string(KeyOf(option))] = FromHost(option.value);
     }
+    ours.is_traced = context.event_tracer() != nullptr;
     ours.model = context.get_runtime_allocator();
     return backend_.Init(ours, {static_cast<const std::byte*>(*bytes), processed.size()});
   }

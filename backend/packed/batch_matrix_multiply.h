@@ -20,12 +20,15 @@ class PackedBatchMatrixMultiply {
       const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
       const PackedEnvironment& environment);
 
+  const MicroKernel& kernel() const { return *kernel_; }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const { return constant_b_; }
 
   // A [..., M, K], B [..., K, N] (or [..., N, K]), output [..., M, N]; leading dimensions
   // broadcast. Comes before ScratchBytes and Run.
   void Reshape(const Dims& a, const Dims& b, const Dims& output);
   size_t ScratchBytes() const;
+  const PackedGemm& gemm() const { return *gemm_; }
+  size_t NumRows() const { return num_slices_ == 0 ? 0 : m_; }  // of a product
   void Run(const void* a, const void* b, void* output, std::byte* scratch) const;
 
  private:

@@ -19,6 +19,7 @@ class PackedFullyConnected {
       const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
       const PackedEnvironment& environment);
 
+  const MicroKernel& kernel() const { return *kernel_; }
   const PackedGemm& gemm() const { return *gemm_; }
   const std::shared_ptr<const PackedWeights>& weights() const { return weights_; }
 

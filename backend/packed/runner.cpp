@@ -17,6 +17,12 @@ size_t NumRows(const Dims& dims) {
   return CheckedProduct(dims.span().first(dims.rank() - 1)).value_or(SIZE_MAX);
 }
 
+// What RunTiles calls.
+std::string_view MatrixKernelName(const MicroKernel& kernel, const PackedGemm& gemm, size_t rows) {
+  if (rows == 0) return "";
+  return rows == 1 && gemm.gemv_n_step() != 0 ? kernel.gemv.name : kernel.gemm;
+}
+
 class PackLhsRunner final : public PackedRunner {
  public:
   PackLhsRunner(const PackLhsStep& step, const Route& route, const PackedEnvironment& environment,
@@ -55,6 +61,9 @@ class FullyConnectedRunner final : public PackedRunner {
     impl_->Run(is_packed ? memory.packed_lhs[*step_.packed_lhs] : memory.values[step_.inputs[0]],
                rows_, memory.values[step_.output]);
   }
+  std::string_view MicroKernelName() const override {
+    return MatrixKernelName(impl_->kernel(), impl_->gemm(), rows_);
+  }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const override {
     return {&impl_->weights(), 1};
   }
@@ -79,6 +88,9 @@ class ConvolutionRunner final : public PackedRunner {
     impl_->Run(input_, output_, memory.values[step_.inputs[0]], memory.values[step_.output],
                memory.scratch);
   }
+  std::string_view MicroKernelName() const override {
+    return output_.NumElements() == 0 ? "" : impl_->kernel().imatmul;
+  }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const override {
     return impl_->weights();
   }
@@ -100,6 +112,9 @@ class BatchMatrixMultiplyRunner final : public PackedRunner {
   size_t ScratchBytes() const override { return impl_->ScratchBytes(); }
   void Run(const PackedMemory& memory) const override {
     impl_->Run(memory.values[a_], memory.values[b_], memory.values[output_], memory.scratch);
+  }
+  std::string_view MicroKernelName() const override {
+    return MatrixKernelName(impl_->kernel(), impl_->gemm(), impl_->NumRows());
   }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const override {
     return impl_->weights();

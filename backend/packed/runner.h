@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string_view>
 
 #include "backend/packed/step.h"
 #include "backend/plan/plan.h"
@@ -30,6 +31,9 @@ class PackedRunner {
   virtual size_t PackedLhsBytes() const { return 0; }  // of a PackLhsStep
   virtual size_t ScratchBytes() const { return 0; }
   virtual void Run(const PackedMemory& memory) const = 0;
+  // The provider's name of the function that Run calls; "" when there are no rows, and of a
+  // PackLhsStep.
+  virtual std::string_view MicroKernelName() const { return ""; }
   // Packed weights that the step holds.
   virtual std::span<const std::shared_ptr<const PackedWeights>> weights() const { return {}; }
 };

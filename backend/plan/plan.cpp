@@ -242,14 +242,4 @@ NodeIndex FirstNode(const Step& step) {
   return kNoNode;
 }
 
-std::string StepName(const Graph& graph, const Step& step) {
-  if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
-    return std::format("pack {}", Describe(graph.values[pack->source]));
-  }
-  const std::string first = Describe(graph, FirstNode(step));
-  const auto* island = std::get_if<IslandStep>(&step);
-  if (island == nullptr || island->nodes.size() == 1) return first;
-  return std::format("island of {} nodes from {}", island->nodes.size(), first);
-}
-
 }  // namespace switchyard

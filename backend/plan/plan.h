@@ -77,7 +77,5 @@ Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step,
 
 // The first node that a step runs; kNoNode for a PackLhsStep.
 NodeIndex FirstNode(const Step& step);
-// For traces: "island of 12 nodes from node 3 FullyConnected", "node 3 FullyConnected".
-std::string StepName(const Graph& graph, const Step& step);
 
 }  // namespace switchyard

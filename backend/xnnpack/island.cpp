@@ -8,6 +8,7 @@
 #include "backend/plan/shapes.h"
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/lowering.h"
+#include "backend/xnnpack/operator_times.h"
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
@@ -36,11 +37,12 @@ class Island final : public StockStep {
  public:
   Island(const Graph& graph, RuntimePtr runtime, std::vector<External> externals,
          std::vector<AlignedBuffer> constants, std::vector<ValueIndex> values,
-         const StockEnvironment& environment)
+         std::vector<TimedOperator> operators, const StockEnvironment& environment)
       : workspace_(environment.workspace),
         allocator_(environment.allocator != nullptr ? *environment.allocator : DefaultAllocator()),
         externals_(std::move(externals)),
         constants_(std::move(constants)),
+        operators_(std::move(operators)),
         runtime_(std::move(runtime)) {
     for (ValueIndex i : values) {
       values_.push_back({i, graph.values[i].dims.rank(), Describe(graph.values[i])});
@@ -53,6 +55,10 @@ class Island final : public StockStep {
 
   Status Reshape(std::span<const Dims> shapes) override;
   Status Run(std::span<void* const> data) override;
+  std::span<const TimedOperator> operators() const override { return operators_; }
+  bool ReadTimes(std::span<uint64_t> microseconds) const override {
+    return state_ == State::kShaped && ReadOperatorTimes(runtime_.get(), microseconds);
+  }
 
   // XNNPACK grows the parameters of a dynamically quantized value only when the value's bytes grow,
   // and would write past them when there are more slices of fewer bytes. At the bounds there are
@@ -83,6 +89,7 @@ class Island final : public StockStep {
   std::vector<InnerValue> values_;
   std::vector<AlignedBuffer> constants_;
   std::vector<xnn_external_value> bindings_;
+  std::vector<TimedOperator> operators_;
   RuntimePtr runtime_;  // last: it goes first
 
   enum class State { kUnshaped, kShaped, kEmpty } state_ = State::kUnshaped;
@@ -256,6 +263,7 @@ struct Compiled {
   RuntimePtr runtime;
   std::vector<External> externals;
   std::vector<AlignedBuffer> constants;
+  std::vector<NodeIndex> operators;  // what each was defined for
 };
 
 struct Refusal {
@@ -299,7 +307,7 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   xnn_runtime_t runtime = nullptr;
   status = xnn_create_runtime_v4(subgraph.get(), /*weights_cache=*/nullptr,
                                  environment.workspace->get(), environment.thread_pool,
-                                 /*flags=*/0, &runtime);
+                                 environment.profile ? XNN_FLAG_BASIC_PROFILING : 0, &runtime);
   Compiled compiled;
   compiled.runtime.reset(runtime);
   if (status != xnn_status_success) {
@@ -311,6 +319,7 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
     compiled.externals.push_back({.lowered = external, .buffer = {}, .num_elements = 0});
   }
   compiled.constants = lowering.TakeKeptConstants();
+  compiled.operators = lowering.operators();
   return compiled;
 }
 
@@ -375,9 +384,13 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   }
   std::ranges::sort(values);
   values.erase(std::ranges::unique(values).begin(), values.end());
-  auto island =
-      std::make_unique<Island>(graph, std::move(compiled->runtime), std::move(compiled->externals),
-                               std::move(compiled->constants), values, environment);
+  std::vector<TimedOperator> operators;
+  if (environment.profile) {
+    operators = ReadOperators(compiled->runtime.get(), compiled->operators);
+  }
+  auto island = std::make_unique<Island>(
+      graph, std::move(compiled->runtime), std::move(compiled->externals),
+      std::move(compiled->constants), values, std::move(operators), environment);
   if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(graph));
   return island;
 }

@@ -1,3 +1,4 @@
+#include <limits>
 #include <optional>
 
 #include "backend/xnnpack/lowering.h"
@@ -66,9 +67,14 @@ Status LowerBinary(Lowering& lowering) {
   SWITCHYARD_ASSIGN(const uint32_t a, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t b, lowering.Input(1));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
-  return lowering.Check(xnn_define_binary(lowering.subgraph(), op->op,
-                                          op->has_range ? &range : nullptr, a, b, output,
-                                          /*flags=*/0));
+  // XNNPACK adds a clamp of its own for a range.
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const bool is_clamped =
+      op->has_range && (node.output_min != -kInfinity || node.output_max != kInfinity);
+  return lowering.Check(
+      xnn_define_binary(lowering.subgraph(), op->op, op->has_range ? &range : nullptr, a, b, output,
+                        /*flags=*/0),
+      /*num_operators=*/is_clamped ? 2 : 1);
 }
 
 }  // namespace switchyard

@@ -54,7 +54,8 @@ Status LowerAsMatrixMultiply(Lowering& lowering) {
   if (has_bias) {
     const xnn_binary_params range = {.output_min = node.output_min, .output_max = node.output_max};
     return lowering.Check(xnn_define_binary(lowering.subgraph(), xnn_binary_add, &range, product,
-                                            bias, result, /*flags=*/0));
+                                            bias, result, /*flags=*/0),
+                          /*num_operators=*/has_clamp ? 2 : 1);
   }
   if (has_clamp) {
     const xnn_unary_params range = {.clamp = {.min = node.output_min, .max = node.output_max}};

@@ -146,6 +146,10 @@ void Lowering::ChooseForm() {
 Status Lowering::Finish() {
   for (const SubgraphExternal& external : externals_) {
     if (!external.is_output) continue;
+    // A conversion is its work.
+    if (const NodeIndex producer = ids_[external.value].producer; producer != kNoNode) {
+      node_ = producer;
+    }
     SWITCHYARD_TRY(Read(external.value, external.is_widened ? kF32 : kNative));
   }
   return {};
@@ -201,6 +205,7 @@ Result<uint32_t> Lowering::Output(size_t i) {
   const Form form = FormOf(graph_.values[index]);
   SWITCHYARD_TRY(Declare(index, form, XNN_INVALID_VALUE_ID, /*flags=*/0));
   ids_[index].is_computed[form] = true;
+  ids_[index].producer = node_;
   return ids_[index].id[form];
 }
 
@@ -300,8 +305,11 @@ std::string Lowering::DescribeTypes() const {
 
 std::string Lowering::DescribeNode() const { return Describe(graph_, node_); }
 
-Status Lowering::Check(xnn_status status) const {
-  if (status == xnn_status_success) return {};
+Status Lowering::Check(xnn_status status, size_t num_operators) {
+  if (status == xnn_status_success) {
+    operators_.insert(operators_.end(), num_operators, node_);
+    return {};
+  }
   return Fail(ToErrorCode(status), "{}: XNNPACK refuses it ({}; types {})", DescribeNode(),
               Name(status), DescribeTypes());
 }

@@ -65,6 +65,8 @@ class Lowering {
   Status Finish();
 
   const std::vector<SubgraphExternal>& externals() const { return externals_; }
+  // The node that each of XNNPACK's operators is for, in the order of their definition.
+  const std::vector<NodeIndex>& operators() const { return operators_; }
   // Converted constants that must live as long as the runtime.
   std::vector<AlignedBuffer> TakeKeptConstants() { return std::move(kept_constants_); }
 
@@ -117,14 +119,15 @@ class Lowering {
     return Fail(ErrorCode::kNotSupported, "{}: {}", DescribeNode(),
                 std::format(format, std::forward<Args>(args)...));
   }
-  // The error for a status of XNNPACK's, success included.
-  Status Check(xnn_status status) const;
+  // Takes what an xnn_define_* has answered: an error, or so many operators.
+  Status Check(xnn_status status, size_t num_operators = 1);
 
  private:
   enum Form : uint8_t { kNative, kF32 };
   struct Ids {
     std::array<uint32_t, 2> id = {XNN_INVALID_VALUE_ID, XNN_INVALID_VALUE_ID};  // by Form
     std::array<bool, 2> is_computed = {false, false};
+    NodeIndex producer = kNoNode;
   };
 
   Form FormOf(const Value& value) const;
@@ -146,6 +149,7 @@ class Lowering {
 
   std::vector<Ids> ids_;  // by ValueIndex
   std::vector<SubgraphExternal> externals_;
+  std::vector<NodeIndex> operators_;
   std::vector<AlignedBuffer> kept_constants_;
   // Read until the runtime is created, which packs them.
   std::vector<AlignedBuffer> temporary_constants_;

@@ -106,7 +106,10 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
   if (node.inputs.size() > 2) one.nodes[1].inputs.push_back(kBias);
   one.nodes[1].outputs = {kOutput};
   const IslandStep island{.nodes = {0, 1}, .inputs = {kInput}, .outputs = {kOutput}};
-  SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, constants, environment));
+  // The times would be those of the last image only.
+  StockEnvironment unprofiled = environment;
+  unprofiled.profile = false;
+  SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, constants, unprofiled));
   return std::make_unique<PerImage>(one, std::move(values), std::move(created));
 }
 

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "backend/plan/plan.h"
@@ -45,7 +46,15 @@ struct StockEnvironment {
   pthreadpool* thread_pool;  // null: the calling thread
   std::shared_ptr<XnnpackWorkspace> workspace;
   Allocator* allocator = nullptr;  // of the steps' own buffers; null: the default one
+  bool profile = false;            // islands time their operators
   bool use_remedies = true;        // off: stock as it is, for the tests of the remedies
+};
+
+// One of XNNPACK's operators in an island.
+struct TimedOperator {
+  std::string name;  // XNNPACK's, with its kind of kernel: "Fully Connected (NC, F32) GEMM"
+  // What it was made for; kNoNode where XNNPACK has fused operators and does not say which.
+  NodeIndex node = kNoNode;
 };
 
 class StockStep {
@@ -55,6 +64,11 @@ class StockStep {
   virtual Status Reshape(std::span<const Dims> shapes) = 0;
   // `data` by ValueIndex: the step's inputs and outputs, and the constants that outlive init.
   virtual Status Run(std::span<void* const> data) = 0;
+  // In the order in which they run; empty without StockEnvironment::profile.
+  virtual std::span<const TimedOperator> operators() const { return {}; }
+  // How long each of operators() took in the last Run, in whole microseconds, rounded down; false
+  // when none of them ran.
+  virtual bool ReadTimes(std::span<uint64_t>) const { return false; }
 };
 
 // `constant_data` (by ValueIndex) holds the constants' bytes, aligned and with XNN_EXTRA_BYTES of

@@ -46,6 +46,7 @@ class RecordingBackend final : public Backend {
     method_name = context.method_name;
     load_options = context.load_options;
     model = context.model;
+    is_traced = context.is_traced;
     has_named_data = context.named_data != nullptr;
     for (const std::string& key : keys_to_read) {
       Result<DataBuffer> data = context.named_data->Get(key);
@@ -68,8 +69,17 @@ class RecordingBackend final : public Backend {
     }
     if (context.tracer != nullptr) {
       const uint64_t start = context.tracer->Now();
-      context.tracer->Event("a step", 7, start, start + 5);
-      context.tracer->Event("another", 8, start + 5, start + 6);
+      const uint32_t nodes[] = {3, 4}, debug_handles[] = {7, 65535};
+      context.tracer->Event({.name = "a step",
+                             .route = "packed",
+                             .kernel = "a row",
+                             .micro_kernel = "a function",
+                             .nodes = nodes,
+                             .debug_handles = debug_handles,
+                             .start = start,
+                             .end = start + 5});
+      context.tracer->Event(
+          {.kind = TraceKind::kOperator, .name = "another", .start = start + 5, .end = start + 6});
     }
     if (failure) return std::unexpected(*failure);
     return {};
@@ -101,7 +111,7 @@ class RecordingBackend final : public Backend {
   std::map<std::string, OptionValue> load_options, options;
   std::map<std::string, std::string> named_data;
   const void* model = nullptr;
-  bool has_named_data = false;
+  bool has_named_data = false, is_traced = false;
   DelegateHandle* handle = nullptr;
   std::vector<TensorView> arguments;
 };
@@ -370,15 +380,29 @@ TEST_F(ExecutorchDoor, ResizingErrorsAreExecutorchs) {
   EXPECT_EQ(Execute({bounded}), et::Error::InvalidArgument);
 }
 
+TEST_F(ExecutorchDoor, TheBackendKnowsAtLoadWhetherTheHostTraces) {
+  test::RecordingTracer tracer;
+  for (et::EventTracer* host_tracer : std::initializer_list<et::EventTracer*>{&tracer, nullptr}) {
+    et::BackendInitContext context(&allocator_, host_tracer, "forward");
+    const auto handle = door_->init(context, &payload_, {});
+    ASSERT_TRUE(handle.ok());
+    EXPECT_EQ(backend_.is_traced, host_tracer != nullptr);
+    door_->destroy(handle.get());
+  }
+}
+
 TEST_F(ExecutorchDoor, TracerGetsOneEventPerStep) {
   test::RecordingTracer tracer;
   ASSERT_EQ(Execute({}, &tracer), et::Error::Ok);
   ASSERT_EQ(tracer.events.size(), 2u);
   EXPECT_EQ(tracer.events[0].name, "a step");
-  EXPECT_EQ(tracer.events[0].metadata, "debug_handle=7");
+  EXPECT_EQ(tracer.events[0].metadata,
+            R"({"kind":"step","route":"packed","kernel":"a row","micro_kernel":"a function",)"
+            R"("nodes":[3,4],"debug_handles":[7,65535]})");
   EXPECT_EQ(tracer.events[0].index, et::kUnsetDelegateDebugIntId);
   EXPECT_EQ(tracer.events[0].end - tracer.events[0].start, 5u);
   EXPECT_EQ(tracer.events[1].name, "another");
+  EXPECT_EQ(tracer.events[1].metadata, R"({"kind":"operator"})");
   EXPECT_EQ(tracer.events[1].start, tracer.events[0].end);
 }
 

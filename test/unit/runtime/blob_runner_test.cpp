@@ -83,7 +83,7 @@ class ScalingBackend final : public Backend {
 class NullTracer final : public Tracer {
  public:
   uint64_t Now() override { return 0; }
-  void Event(std::string_view, uint32_t, uint64_t, uint64_t) override {}
+  void Event(const TraceEvent&) override {}
 };
 
 std::array<std::byte, 1> Payload(int factor) { return {static_cast<std::byte>(factor)}; }

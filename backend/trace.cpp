@@ -1,0 +1,62 @@
+#include "backend/trace.h"
+
+#include <algorithm>
+#include <format>
+#include <utility>
+
+namespace switchyard {
+
+TraceTable::TraceTable(std::vector<StepDescription> steps) {
+  for (StepDescription& step : steps) {
+    names_.Make(step.name);
+    entries_.push_back({.step = std::move(step), .operators = {}});
+  }
+}
+
+void TraceTable::AddOperators(const Graph& graph, size_t step,
+                              std::span<const TimedOperator> operators) {
+  Entry& entry = entries_[step];
+  times_.resize(std::max(times_.size(), operators.size()));
+  for (const TimedOperator& timed : operators) {
+    Operator& added = entry.operators.emplace_back();
+    const bool is_known = timed.node != kNoNode;
+    added.name = names_.Make(std::format(
+        "{}: {}", is_known ? Describe(graph, timed.node) : entry.step.name, timed.name));
+    added.kernel = timed.name;
+    if (is_known) AddNode(graph.nodes[timed.node], added.nodes, added.debug_handles);
+  }
+}
+
+void TraceTable::Report(Tracer& tracer, size_t step, uint64_t start, const StockStep* stock,
+                        std::string_view micro_kernel) {
+  const uint64_t end = tracer.Now();
+  const Entry& entry = entries_[step];
+  tracer.Event({.kind = TraceKind::kStep,
+                .name = entry.step.name,
+                .route = entry.step.route,
+                .kernel = entry.step.kernel,
+                .micro_kernel = micro_kernel,
+                .nodes = entry.step.nodes,
+                .debug_handles = entry.step.debug_handles,
+                .start = start,
+                .end = end});
+  const std::span times = std::span(times_).first(entry.operators.size());
+  if (times.empty() || stock == nullptr || !stock->ReadTimes(times)) return;
+  // XNNPACK tells how long each took, not when.
+  uint64_t microseconds = 0;
+  for (size_t i = 0; i < times.size(); ++i) {
+    const uint64_t from = start + tracer.FromNanoseconds(1000 * microseconds);
+    microseconds += times[i];
+    const Operator& timed = entry.operators[i];
+    tracer.Event({.kind = TraceKind::kOperator,
+                  .name = timed.name,
+                  .route = entry.step.route,
+                  .kernel = timed.kernel,
+                  .nodes = timed.nodes,
+                  .debug_handles = timed.debug_handles,
+                  .start = std::min(from, end),
+                  .end = std::min(start + tracer.FromNanoseconds(1000 * microseconds), end)});
+  }
+}
+
+}  // namespace switchyard
