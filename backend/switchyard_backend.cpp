@@ -6,6 +6,7 @@
 #include "backend/compiled_delegate.h"
 #include "backend/options.h"
 #include "backend/workspace.h"
+#include "runtime/process_claim.h"
 
 namespace switchyard {
 namespace {
@@ -20,6 +21,7 @@ class SwitchyardBackendImpl final : public Backend {
 
   Result<DelegateHandle*> Init(const InitContext& context,
                                std::span<const std::byte> payload) override {
+    SWITCHYARD_TRY(ClaimProcess());
     SWITCHYARD_TRY(InitializeXnnpack(*context.services.allocator));
     SWITCHYARD_ASSIGN(OptionMap merged, GlobalOptions());
     // The contract: only a load's own path counts.
