@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/base/api.h"
+
 // pthreadpool_t is a pointer to this.
 struct pthreadpool;
 
@@ -48,8 +50,8 @@ struct HostServices {
 };
 
 // The C library's heap, a logger that drops everything, one thread, no tracer.
-HostServices DefaultHostServices();
-Allocator& DefaultAllocator();
-Logger& NullLogger();
+SWITCHYARD_API HostServices DefaultHostServices();
+SWITCHYARD_API Allocator& DefaultAllocator();
+SWITCHYARD_API Logger& NullLogger();
 
 }  // namespace switchyard

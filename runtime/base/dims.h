@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/base/api.h"
 #include "runtime/base/checked_math.h"
 
 namespace switchyard {
@@ -55,6 +56,6 @@ class Dims {
 };
 
 // "[2, 3, 4]"
-std::string ToString(const Dims& dims);
+SWITCHYARD_API std::string ToString(const Dims& dims);
 
 }  // namespace switchyard
