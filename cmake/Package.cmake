@@ -9,8 +9,13 @@
 # Each archive holds the objects of its rooms. Programs of this tree link the rooms instead.
 
 include(PublicHeaders)
-include(GNUInstallDirs)
-include(CMakePackageConfigHelpers)
+
+# Off where this is a part of another project, whose installation is its own.
+option(SWITCHYARD_INSTALL "Install the package" ${PROJECT_IS_TOP_LEVEL})
+if(SWITCHYARD_INSTALL)
+  include(GNUInstallDirs)
+  include(CMakePackageConfigHelpers)
+endif()
 
 set(rooms
     base
@@ -37,6 +42,7 @@ list(APPEND backend_libraries ${CMAKE_DL_LIBS})
 set(headers "${PROJECT_BINARY_DIR}/include")
 switchyard_copy_headers("${headers}" ${SWITCHYARD_PUBLIC_HEADERS})
 add_library(switchyard_headers INTERFACE)
+set_target_properties(switchyard_headers PROPERTIES EXPORT_NAME headers)
 target_compile_features(switchyard_headers INTERFACE cxx_std_23)
 target_include_directories(
   switchyard_headers INTERFACE "$<BUILD_INTERFACE:${headers}>"
@@ -132,3 +138,136 @@ if(SWITCHYARD_EXECUTORCH)
   )
   target_link_options(switchyard_executorch_shared PRIVATE "LINKER:-z,nodelete")
 endif()
+
+# ---- Installing ----
+
+if(NOT SWITCHYARD_INSTALL)
+  return()
+endif()
+
+# Installed programs and libraries find each other, and what they need where this build found it, if
+# the system's loader would not look there: in a sysroot, in ExecuTorch's SDK. Who ships them elsewhere
+# sets CMAKE_INSTALL_RPATH.
+if(NOT DEFINED CMAKE_INSTALL_RPATH)
+  set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" ${CMAKE_BUILD_RPATH})
+  set_target_properties(
+    switchyard_backend_shared PROPERTIES INSTALL_RPATH "$ORIGIN;${CMAKE_BUILD_RPATH}"
+  )
+  if(SWITCHYARD_EXECUTORCH)
+    get_target_property(sdk executorch::runtime IMPORTED_LOCATION)
+    cmake_path(GET sdk PARENT_PATH sdk)
+    list(APPEND CMAKE_INSTALL_RPATH "${sdk}")
+    list(REMOVE_DUPLICATES CMAKE_INSTALL_RPATH)
+    set_target_properties(
+      switchyard_executorch_shared PROPERTIES INSTALL_RPATH "$ORIGIN;${CMAKE_BUILD_RPATH};${sdk}"
+    )
+  endif()
+endif()
+
+set(package_directory "${CMAKE_INSTALL_LIBDIR}/cmake/switchyard")
+
+# switchyard_install(COMPONENT target...): targets with the targets file of their component.
+function(switchyard_install component)
+  install(
+    TARGETS ${ARGN}
+    EXPORT switchyard_${component}
+    RUNTIME COMPONENT ${component}
+    LIBRARY COMPONENT ${component}
+    ARCHIVE COMPONENT ${component}
+  )
+endfunction()
+
+# switchyard_install_headers(COMPONENT row...)
+function(switchyard_install_headers component)
+  foreach(row IN LISTS ARGN)
+    string(REGEX REPLACE ".*=" "" name "${row}")
+    cmake_path(GET name PARENT_PATH folder)
+    install(
+      FILES "${PROJECT_BINARY_DIR}/include/switchyard/${name}"
+      DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/switchyard/${folder}"
+      COMPONENT ${component}
+    )
+  endforeach()
+endfunction()
+
+# Called at the end, when the tools' targets are there.
+function(switchyard_install_package)
+  switchyard_install(
+    backend switchyard_headers switchyard_backend_archive switchyard_backend
+    switchyard_backend_shared
+  )
+  switchyard_install_headers(backend ${SWITCHYARD_PUBLIC_HEADERS})
+  set(components backend)
+  if(SWITCHYARD_EXECUTORCH)
+    switchyard_install(
+      executorch switchyard_executorch_archive switchyard_executorch switchyard_executorch_shared
+    )
+    switchyard_install_headers(executorch ${SWITCHYARD_PUBLIC_HEADERS_EXECUTORCH})
+    list(APPEND components executorch)
+  endif()
+  set(tools)
+  foreach(tool IN ITEMS switchyard switchyard-peer switchyard-conformance)
+    if(TARGET ${tool})
+      list(APPEND tools ${tool})
+    endif()
+  endforeach()
+  if(tools)
+    switchyard_install(tools ${tools})
+    list(APPEND components tools)
+  endif()
+
+  foreach(component IN LISTS components)
+    install(
+      EXPORT switchyard_${component}
+      FILE switchyard-${component}.cmake
+      NAMESPACE switchyard::
+      DESTINATION "${package_directory}"
+      COMPONENT ${component}
+    )
+  endforeach()
+
+  set(folder "${PROJECT_BINARY_DIR}/package")
+  configure_package_config_file(
+    "${PROJECT_SOURCE_DIR}/cmake/switchyardConfig.cmake.in" "${folder}/switchyardConfig.cmake"
+    INSTALL_DESTINATION "${package_directory}" NO_SET_AND_CHECK_MACRO
+  )
+  # While the major version is 0, a minor one may change the interface.
+  set(compatibility SameMajorVersion)
+  if(PROJECT_VERSION_MAJOR EQUAL 0)
+    set(compatibility SameMinorVersion)
+  endif()
+  write_basic_package_version_file(
+    "${folder}/switchyardConfigVersion.cmake" COMPATIBILITY ${compatibility}
+  )
+  install(
+    FILES "${folder}/switchyardConfig.cmake" "${folder}/switchyardConfigVersion.cmake"
+          "${PROJECT_SOURCE_DIR}/cmake/SwitchyardDependencies.cmake"
+    DESTINATION "${package_directory}"
+    COMPONENT backend
+  )
+
+  # For build systems that ask pkg-config.
+  cmake_path(
+    RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY
+    "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig" OUTPUT_VARIABLE up
+  )
+  set(kleidiai)
+  if(TARGET KleidiAI::KleidiAI)
+    string(CONCAT kleidiai " -Wl,--exclude-libs,libkleidiai.a"
+                  " -Wl,--whole-archive,-l:libkleidiai.a,--no-whole-archive"
+    )
+  endif()
+  foreach(name IN ITEMS switchyard switchyard-static)
+    configure_file("${PROJECT_SOURCE_DIR}/cmake/${name}.pc.in" "${folder}/${name}.pc" @ONLY)
+    install(
+      FILES "${folder}/${name}.pc"
+      DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+      COMPONENT backend
+    )
+  endforeach()
+  install(
+    FILES "${PROJECT_SOURCE_DIR}/LICENSE"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/switchyard"
+    COMPONENT backend
+  )
+endfunction()
