@@ -19,9 +19,9 @@ inline constexpr std::string_view kBackendName = "XnnpackBackend";
 // The process's one instance. It is not registered anywhere by this call.
 SWITCHYARD_API Backend& SwitchyardBackend();
 
-// Registers it in the registry of runtime/registry.h under its name; again changes nothing. A library
-// that is linked whole, or shared, does this when it is loaded; any other may call it. Errors: as
-// RegisterBackend(Backend*).
+// Registers it in the registry of runtime/registry.h under its name; again changes nothing. A
+// library that is linked whole, or shared, does this when it is loaded; any other may call it.
+// Errors: as RegisterBackend(Backend*).
 SWITCHYARD_API Status RegisterBackend();
 
 // What runs where in a delegate that this backend loaded, and why.

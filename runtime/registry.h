@@ -15,8 +15,8 @@ namespace switchyard {
 inline constexpr size_t kMaxRegisteredBackends = 16;
 
 // Thread-safe. The first registration of a name wins; the same backend again changes nothing.
-// `backend` must outlive the process's use of the registry. Errors: InvalidArgument (null, or another
-// backend of this name is there), Internal (full).
+// `backend` must outlive the process's use of the registry. Errors: InvalidArgument (null, or
+// another backend of this name is there), Internal (full).
 SWITCHYARD_API Status RegisterBackend(Backend* backend);
 
 // Errors: NotFound; the message lists what is registered and how a static library gets linked.

@@ -32,6 +32,7 @@ SWITCHYARD_API Result<PayloadLayout> ParsePayloadLayout(std::span<const std::byt
 // Errors: as ParsePayloadLayout; DelegateInvalidCompatibility (not a flatbuffer of this schema),
 // InvalidProgram (a graph that breaks a rule; the message names the object and the rule), NotFound
 // (missing named data), NotImplemented (unknown node kind).
-SWITCHYARD_API Result<Graph> ReadPayload(std::span<const std::byte> payload, const NamedDataMap* named_data);
+SWITCHYARD_API Result<Graph> ReadPayload(std::span<const std::byte> payload,
+                                         const NamedDataMap* named_data);
 
 }  // namespace switchyard

@@ -18,7 +18,8 @@ namespace switchyard {
 // Delegates run on ExecuTorch's own thread pool, captured at init: what init's thread sees of it,
 // so nothing (one thread) under a NoThreadPoolGuard. Payloads are freed as soon as init returns.
 // Messages of errors go to ExecuTorch's log, their codes are returned.
-SWITCHYARD_API std::shared_ptr<executorch::runtime::BackendInterface> MakeExecutorchDoor(Backend& backend);
+SWITCHYARD_API std::shared_ptr<executorch::runtime::BackendInterface> MakeExecutorchDoor(
+    Backend& backend);
 
 // Registers a door to `backend` under the backend's name, for the rest of the process: ExecuTorch
 // cannot forget a backend. Errors: ExecuTorch's, also written to its log; the first registration of
