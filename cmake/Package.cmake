@@ -1,5 +1,5 @@
-# What users get, built in this tree, by add_subdirectory, FetchContent or from the installed package,
-# under the same names everywhere:
+# What users get, in this tree, by add_subdirectory, FetchContent or from the installed package, under
+# the same names everywhere:
 #
 #   switchyard::backend          libswitchyard.a, linked whole so that it registers itself
 #   switchyard::backend_shared   libswitchyard.so
@@ -31,7 +31,11 @@ set(rooms
     backend_room
     backend_registration
 )
-list(TRANSFORM rooms REPLACE "(.+)" "$<TARGET_OBJECTS:switchyard_\\1>" OUTPUT_VARIABLE backend_objects)
+list(
+  TRANSFORM rooms
+  REPLACE "(.+)" "$<TARGET_OBJECTS:switchyard_\\1>"
+  OUTPUT_VARIABLE backend_objects
+)
 set(backend_libraries XNNPACK::XNNPACK pthreadpool::pthreadpool cpuinfo::cpuinfo sodium::sodium)
 if(TARGET KleidiAI::KleidiAI)
   list(APPEND backend_libraries KleidiAI::KleidiAI)
@@ -53,8 +57,8 @@ target_include_directories(
 # lib<file>.a that links it whole.
 #
 # The archive needs a name with the namespace, since install(EXPORT) does not rewrite others inside
-# LINK_LIBRARY. Linked by itself beside the interface it is an error of CMake's. None of its symbols is
-# for shared libraries to bind to: one of them may hold a copy of its own.
+# LINK_LIBRARY. Linked by itself beside the interface it is an error of CMake's. None of its symbols
+# is for shared libraries to bind to: one of them may hold a copy of its own.
 function(switchyard_public_archive name file objects)
   set(archive switchyard_${name}_archive)
   add_library(${archive} STATIC ${objects})
@@ -68,21 +72,24 @@ function(switchyard_public_archive name file objects)
   target_link_libraries(
     ${wrapper} INTERFACE "$<LINK_LIBRARY:WHOLE_ARCHIVE,switchyard::${name}_archive>"
   )
-  target_link_options(${wrapper} INTERFACE "LINKER:--exclude-libs,lib${file}.a" "LINKER:--gc-sections")
+  target_link_options(
+    ${wrapper} INTERFACE "LINKER:--exclude-libs,lib${file}.a" "LINKER:--gc-sections"
+  )
   set_target_properties(${wrapper} PROPERTIES EXPORT_NAME ${name})
   add_library(switchyard::${name} ALIAS ${wrapper})
 endfunction()
 
-# switchyard_public_shared(NAME file map objects): switchyard::NAME, the shared library lib<file>.so, which
-# exports what a map of backend/doors/ says and binds to itself.
+# switchyard_public_shared(NAME file map objects): switchyard::NAME, the shared library lib<file>.so,
+# which exports what a map of backend/doors/ says and binds to itself.
 function(switchyard_public_shared name file map objects)
   set(library switchyard_${name})
   set(map "${PROJECT_SOURCE_DIR}/backend/doors/${map}")
   add_library(${library} SHARED ${objects})
   target_link_libraries(${library} PRIVATE switchyard_options)
-  target_link_options(
-    ${library} PRIVATE "LINKER:--version-script,${map}" "LINKER:-Bsymbolic" "LINKER:-z,defs"
-  )
+  target_link_options(${library} PRIVATE "LINKER:--version-script,${map}" "LINKER:-Bsymbolic")
+  if(NOT SWITCHYARD_SANITIZE)  # whose runtime is in the program
+    target_link_options(${library} PRIVATE "LINKER:-z,defs")
+  endif()
   set_property(TARGET ${library} APPEND PROPERTY LINK_DEPENDS "${map}")
   set_target_properties(
     ${library}
@@ -97,7 +104,9 @@ function(switchyard_public_shared name file map objects)
 endfunction()
 
 switchyard_public_archive(backend switchyard "${backend_objects}")
-target_link_libraries(switchyard_backend_archive PUBLIC switchyard_headers PRIVATE ${backend_libraries})
+target_link_libraries(
+  switchyard_backend_archive PUBLIC switchyard_headers PRIVATE ${backend_libraries}
+)
 
 switchyard_public_shared(backend_shared switchyard switchyard.map "${backend_objects}")
 target_link_libraries(
@@ -146,8 +155,8 @@ if(NOT SWITCHYARD_INSTALL)
 endif()
 
 # Installed programs and libraries find each other, and what they need where this build found it, if
-# the system's loader would not look there: in a sysroot, in ExecuTorch's SDK. Who ships them elsewhere
-# sets CMAKE_INSTALL_RPATH.
+# the system's loader would not look there: in a sysroot, in ExecuTorch's SDK. Who ships them
+# elsewhere sets CMAKE_INSTALL_RPATH.
 if(NOT DEFINED CMAKE_INSTALL_RPATH)
   set(CMAKE_INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}" ${CMAKE_BUILD_RPATH})
   set_target_properties(

@@ -1,5 +1,5 @@
-# The public headers: what is installed, and what the public targets let their users see. Everybody
-# includes them as <switchyard/PATH>, so they are copied to build/PRESET/include/switchyard/ with their
+# The public headers: what is installed, and what the public targets let their users see. Users
+# include them as <switchyard/PATH>, so they are copied to build/PRESET/include/switchyard/ with their
 # own includes changed to that. A header that one of these includes must be in the list, too.
 #
 # A row: the path from the repository's root, or PATH=NAME for <switchyard/NAME>.
@@ -42,7 +42,7 @@ function(switchyard_copy_headers directory)
     string(REGEX REPLACE "=.*" "" path "${row}")
     string(REGEX REPLACE ".*=" "" name "${row}")
     file(READ "${PROJECT_SOURCE_DIR}/${path}" text)
-    string(REGEX REPLACE "(#[ ]*include )\"([a-z_]+/[^\"]*)\"" "\\1\"switchyard/\\2\"" text "${text}")
+    string(REGEX REPLACE "(#include )\"([a-z_]+/[^\"]*)\"" "\\1\"switchyard/\\2\"" text "${text}")
     set(copy "${directory}/switchyard/${name}")
     set(present "")
     if(EXISTS "${copy}")

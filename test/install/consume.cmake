@@ -11,6 +11,8 @@
 cmake_minimum_required(VERSION 3.25)
 include("${SETTINGS}")
 set(build "${WORK}/consumers/${NAME}")
+# ccache makes paths below it relative, and CMake 3.25 then misreads where the compiler searches.
+unset(ENV{CCACHE_BASEDIR})
 file(REMOVE_RECURSE "${build}")
 
 # step(WHAT FAILURE command...): runs a command. It has to succeed, or, with FAILURE, to fail and to
