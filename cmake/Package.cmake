@@ -47,6 +47,7 @@ set(headers "${PROJECT_BINARY_DIR}/include")
 switchyard_copy_headers("${headers}" ${SWITCHYARD_PUBLIC_HEADERS})
 add_library(switchyard_headers INTERFACE)
 set_target_properties(switchyard_headers PROPERTIES EXPORT_NAME headers)
+add_library(switchyard::headers ALIAS switchyard_headers)
 target_compile_features(switchyard_headers INTERFACE cxx_std_23)
 target_include_directories(
   switchyard_headers INTERFACE "$<BUILD_INTERFACE:${headers}>"
