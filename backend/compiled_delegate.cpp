@@ -8,6 +8,7 @@
 
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
+#include "backend/plan/make_report.h"
 #include "backend/plan/shapes.h"
 #include "backend/plan/step_description.h"
 #include "kernels/sme_units.h"

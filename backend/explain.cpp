@@ -1,6 +1,7 @@
 #include "backend/explain.h"
 
 #include "backend/plan/fuse.h"
+#include "backend/plan/make_report.h"
 #include "backend/plan/shapes.h"
 #include "backend/xnnpack/remedies.h"
 #include "backend/xnnpack/stock_step.h"

@@ -2,10 +2,13 @@
 
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "backend/compiled_delegate.h"
 #include "backend/options.h"
 #include "backend/workspace.h"
+#include "runtime/process_claim.h"
+#include "runtime/registry.h"
 
 namespace switchyard {
 namespace {
@@ -20,6 +23,7 @@ class SwitchyardBackendImpl final : public Backend {
 
   Result<DelegateHandle*> Init(const InitContext& context,
                                std::span<const std::byte> payload) override {
+    SWITCHYARD_TRY(ClaimProcess());
     SWITCHYARD_TRY(InitializeXnnpack(*context.services.allocator));
     SWITCHYARD_ASSIGN(OptionMap merged, GlobalOptions());
     // The contract: only a load's own path counts.
@@ -31,6 +35,8 @@ class SwitchyardBackendImpl final : public Backend {
     SWITCHYARD_ASSIGN(auto workspace, workspaces_.Get(options.workspace_sharing, context.model));
     SWITCHYARD_ASSIGN(auto delegate, CompiledDelegate::Create(context, payload, options,
                                                               std::move(workspace), weights_));
+    std::lock_guard lock(mutex_);
+    loaded_.push_back({delegate.get(), std::string(context.method_name), context.model});
     return delegate.release();
   }
 
@@ -43,7 +49,13 @@ class SwitchyardBackendImpl final : public Backend {
     return static_cast<CompiledDelegate*>(handle)->Execute(context, arguments);
   }
 
-  void Destroy(DelegateHandle* handle) override { delete handle; }
+  void Destroy(DelegateHandle* handle) override {
+    {
+      std::lock_guard lock(mutex_);
+      std::erase_if(loaded_, [&](const Loaded& loaded) { return loaded.delegate == handle; });
+    }
+    delete handle;
+  }
 
   Status SetOption(std::string_view key, const OptionValue& value) override {
     {
@@ -61,7 +73,22 @@ class SwitchyardBackendImpl final : public Backend {
     return options.Get(key);
   }
 
+  std::vector<LoadedDelegate> LoadedDelegates() const {
+    std::lock_guard lock(mutex_);
+    std::vector<LoadedDelegate> delegates;
+    for (const Loaded& loaded : loaded_) {
+      delegates.push_back({loaded.method, loaded.model, loaded.delegate->report()});
+    }
+    return delegates;
+  }
+
  private:
+  struct Loaded {
+    const CompiledDelegate* delegate;
+    std::string method;
+    const void* model;
+  };
+
   Result<OptionMap> GlobalOptions() const {
     std::lock_guard lock(mutex_);
     return options_;
@@ -69,9 +96,16 @@ class SwitchyardBackendImpl final : public Backend {
 
   mutable std::mutex mutex_;
   Result<OptionMap> options_;  // an error when the environment has a value that does not parse
+  std::vector<Loaded> loaded_;
   WorkspaceTable workspaces_;
   WeightsCache weights_;
 };
+
+// Never destroyed: delegates may outlive static destruction.
+SwitchyardBackendImpl& Instance() {
+  static SwitchyardBackendImpl& backend = *new SwitchyardBackendImpl();
+  return backend;
+}
 
 }  // namespace
 
@@ -79,10 +113,10 @@ const RouteReport& LoadedReport(const DelegateHandle& handle) {
   return static_cast<const CompiledDelegate&>(handle).report();
 }
 
-Backend& SwitchyardBackend() {
-  // Never destroyed: delegates may outlive static destruction.
-  static Backend& backend = *new SwitchyardBackendImpl();
-  return backend;
-}
+std::vector<LoadedDelegate> LoadedDelegates() { return Instance().LoadedDelegates(); }
+
+Backend& SwitchyardBackend() { return Instance(); }
+
+Status RegisterBackend() { return RegisterBackend(&SwitchyardBackend()); }
 
 }  // namespace switchyard

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/base/api.h"
 #include "runtime/base/error.h"
 
 namespace switchyard {
@@ -39,8 +40,8 @@ struct CpuFeatureRow {
   std::string_view name;  // as in masks: "dotprod", "avx512vnni"
   bool arm;               // else x86-64
 };
-std::span<const CpuFeatureRow> CpuFeatureTable();
-std::string_view Name(CpuFeature feature);
+SWITCHYARD_API std::span<const CpuFeatureRow> CpuFeatureTable();
+SWITCHYARD_API std::string_view Name(CpuFeature feature);
 
 // What the architecture allows as a streaming vector length.
 inline constexpr uint32_t kMinStreamingVectorBits = 128;
@@ -74,14 +75,14 @@ class CpuFeatures {
   size_t l2_bytes = 0;       // 0: unknown
 
   // "avx2 avx512 avx512vnni", in the table's order; "none" for no feature.
-  std::string ToString() const;
+  SWITCHYARD_API std::string ToString() const;
 
  private:
   uint32_t bits_ = 0;
 };
 
 // This machine, detected on the first call. Thread-safe.
-const CpuFeatures& HostCpuFeatures();
+SWITCHYARD_API const CpuFeatures& HostCpuFeatures();
 
 // Errors: InvalidState when another library's cpuinfo stands in for the one that this library, and
 // XNNPACK, were compiled for, and lays its features out differently: they would be misread.

@@ -13,13 +13,14 @@
 #include <string_view>
 
 #include "kernels/cpu_features.h"
+#include "runtime/base/api.h"
 #include "runtime/base/error.h"
 
 namespace switchyard {
 
 // The CPU that `text` describes, which need not exist: what `explain` answers for. Cache sizes are
 // the host's if it is named. InvalidArgument, naming the word and the allowed ones.
-Result<CpuFeatures> ParseCpu(std::string_view text, const CpuFeatures& host);
+SWITCHYARD_API Result<CpuFeatures> ParseCpu(std::string_view text, const CpuFeatures& host);
 
 // A CPU under a mask. The mask limits our rows only: stock XNNPACK detects the CPU by itself.
 struct MaskedCpu {
@@ -32,6 +33,6 @@ struct MaskedCpu {
 
 // What is left of `host`: features can only be taken away, and the vector length is the hardware's.
 // InvalidArgument as above, and for a vector length.
-Result<CpuFeatures> MaskCpu(std::string_view text, const CpuFeatures& host);
+SWITCHYARD_API Result<CpuFeatures> MaskCpu(std::string_view text, const CpuFeatures& host);
 
 }  // namespace switchyard

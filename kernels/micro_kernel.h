@@ -11,6 +11,7 @@
 
 #include "kernels/cpu_features.h"
 #include "kernels/problem.h"
+#include "runtime/base/api.h"
 #include "runtime/base/variant.h"
 
 namespace switchyard {
@@ -60,6 +61,6 @@ constexpr uint32_t FeatureBits(std::initializer_list<CpuFeature> features) {
 }
 
 // All rows, best first within a variant.
-std::span<const MicroKernel> KernelTable();
+SWITCHYARD_API std::span<const MicroKernel> KernelTable();
 
 }  // namespace switchyard

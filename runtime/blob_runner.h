@@ -6,12 +6,13 @@
 #include <vector>
 
 #include "runtime/backend.h"
+#include "runtime/base/api.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor.h"
 
 namespace switchyard {
 
-class BlobRunner {
+class SWITCHYARD_API BlobRunner {
  public:
   // Loads `payload` (free to go afterwards). `backend` must outlive the runner.
   static Result<BlobRunner> Load(Backend& backend, std::span<const std::byte> payload,

@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/base/api.h"
+
 // pthreadpool_t is a pointer to this.
 struct pthreadpool;
 
@@ -75,8 +77,8 @@ struct HostServices {
 std::string_view Name(TraceKind kind);  // "step"
 
 // The C library's heap, a logger that drops everything, one thread, no tracer.
-HostServices DefaultHostServices();
-Allocator& DefaultAllocator();
-Logger& NullLogger();
+SWITCHYARD_API HostServices DefaultHostServices();
+SWITCHYARD_API Allocator& DefaultAllocator();
+SWITCHYARD_API Logger& NullLogger();
 
 }  // namespace switchyard

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include "runtime/base/api.h"
 #include "runtime/base/error.h"
 
 namespace switchyard {
@@ -31,7 +32,7 @@ struct OptionRow {
 };
 
 // Values for the keys of one table, which must outlive them. Copyable; not synchronized.
-class OptionMap {
+class SWITCHYARD_API OptionMap {
  public:
   // Defaults, then the environment, where a bool is 0, 1, false, true, off or on. Errors:
   // InvalidArgument for a value of a variable that does not parse or is out of range.

@@ -35,7 +35,8 @@ Status RegisterBackend(Backend* backend) {
   }
   Registry& registry = GlobalRegistry();
   std::lock_guard lock(registry.mutex);
-  if (registry.Find(backend->name()) != nullptr) {
+  if (const Backend* present = registry.Find(backend->name())) {
+    if (present == backend) return {};
     return Fail(ErrorCode::kInvalidArgument,
                 "registering backend '{}': found one of this name already, expected none, and the "
                 "first stays; link only one of the two",
@@ -63,7 +64,9 @@ Result<Backend*> FindBackend(std::string_view name) {
   }
   return Fail(ErrorCode::kNotFound,
               "backend '{}': not registered, found {}; link its library, a static one as a whole "
-              "(--whole-archive), since nothing refers to what registers it",
+              "(CMake's target switchyard::backend does, by hand it is -Wl,--whole-archive "
+              "libswitchyard.a -Wl,--no-whole-archive), since nothing refers to what registers it, "
+              "or call switchyard::RegisterBackend() first",
               name, registered.empty() ? "none at all" : registered);
 }
 

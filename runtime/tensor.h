@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "runtime/base/api.h"
 #include "runtime/base/data_type.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
@@ -20,7 +21,7 @@ inline constexpr size_t kMaxTensorRank = 16;
 
 // A view of one argument. `sizes` are logical; `dim_order[i]` is the logical dimension at physical
 // position i, outermost first; the data is dense in that order.
-struct TensorView {
+struct SWITCHYARD_API TensorView {
   // Gives the tensor new logical sizes (rank unchanged) and moves `data` if it has to. Returns the
   // host's error code unchanged.
   using ResizeFunction = Status (*)(TensorView& tensor, std::span<const size_t> sizes);
@@ -42,7 +43,7 @@ struct TensorView {
 // A tensor that owns its data, in default dim order; what BlobRunner and the tests hand over. The
 // data is aligned to 64 bytes and followed by 64 more zero bytes, since XNNPACK may read 16 beyond
 // a tensor.
-class OwnedTensor {
+class SWITCHYARD_API OwnedTensor {
  public:
   static constexpr size_t kAlignment = 64;
   static constexpr size_t kSlackBytes = 64;

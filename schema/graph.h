@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/base/api.h"
 #include "runtime/base/data_type.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/named_data.h"
@@ -166,12 +167,12 @@ struct Graph {
 };
 
 // "node 3 FullyConnected", with Node::id; the object that messages name.
-std::string Describe(const Graph& graph, NodeIndex node);
+SWITCHYARD_API std::string Describe(const Graph& graph, NodeIndex node);
 // "value 7 (fp32 [2, 3])"
-std::string Describe(const Value& value);
+SWITCHYARD_API std::string Describe(const Value& value);
 
 // Bytes of a dense tensor of this type and shape, int4 rows padded to whole bytes; nothing if it
 // overflows.
-std::optional<size_t> TensorBytes(DataType type, const Dims& dims);
+SWITCHYARD_API std::optional<size_t> TensorBytes(DataType type, const Dims& dims);
 
 }  // namespace switchyard

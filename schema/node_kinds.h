@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "runtime/base/api.h"
+
 namespace switchyard {
 
 // The wire's union tags.
@@ -87,8 +89,8 @@ struct NodeKindInfo {
 };
 
 // All rows, in the order of the union tags (row i is tag i + 1).
-std::span<const NodeKindInfo> NodeKindTable();
+SWITCHYARD_API std::span<const NodeKindInfo> NodeKindTable();
 // `kind` must not be kNone.
-const NodeKindInfo& Info(NodeKind kind);
+SWITCHYARD_API const NodeKindInfo& Info(NodeKind kind);
 
 }  // namespace switchyard

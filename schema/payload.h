@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
+#include "runtime/base/api.h"
 #include "runtime/base/error.h"
 #include "runtime/base/named_data.h"
 #include "schema/graph.h"
@@ -23,13 +25,14 @@ struct PayloadLayout {
 
 // Finds the parts. Errors: DelegateInvalidCompatibility (unknown identifier), InvalidArgument (a
 // header whose regions are outside the payload, or too short).
-Result<PayloadLayout> ParsePayloadLayout(std::span<const std::byte> payload);
+SWITCHYARD_API Result<PayloadLayout> ParsePayloadLayout(std::span<const std::byte> payload);
 
 // Reads and checks a payload. The graph views `payload` and what `named_data` returns (held in
 // Graph::named_buffers); `named_data` may be null when no constant is named.
 // Errors: as ParsePayloadLayout; DelegateInvalidCompatibility (not a flatbuffer of this schema),
 // InvalidProgram (a graph that breaks a rule; the message names the object and the rule), NotFound
 // (missing named data), NotImplemented (unknown node kind).
-Result<Graph> ReadPayload(std::span<const std::byte> payload, const NamedDataMap* named_data);
+SWITCHYARD_API Result<Graph> ReadPayload(std::span<const std::byte> payload,
+                                         const NamedDataMap* named_data);
 
 }  // namespace switchyard

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/base/api.h"
 #include "runtime/base/error.h"
 #include "schema/graph.h"
 
@@ -37,7 +38,7 @@ struct Payload {
 // go to the constant region, too. Errors: InvalidArgument when the options contradict each other or
 // the graph breaks CheckGraph, when two constants give one key to different bytes, or when the
 // flatbuffer would pass its limit of 2 GB.
-Result<Payload> WritePayload(const Graph& graph, const WriterOptions& options = {});
+SWITCHYARD_API Result<Payload> WritePayload(const Graph& graph, const WriterOptions& options = {});
 
 namespace detail {
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "runtime/backend.h"
+#include "runtime/base/api.h"
 #include "runtime/base/error.h"
 
 namespace executorch::runtime {
@@ -17,11 +18,12 @@ namespace switchyard {
 // Delegates run on ExecuTorch's own thread pool, captured at init: what init's thread sees of it,
 // so nothing (one thread) under a NoThreadPoolGuard. Payloads are freed as soon as init returns.
 // Messages of errors go to ExecuTorch's log, their codes are returned.
-std::shared_ptr<executorch::runtime::BackendInterface> MakeExecutorchDoor(Backend& backend);
+SWITCHYARD_API std::shared_ptr<executorch::runtime::BackendInterface> MakeExecutorchDoor(
+    Backend& backend);
 
 // Registers a door to `backend` under the backend's name, for the rest of the process: ExecuTorch
 // cannot forget a backend. Errors: ExecuTorch's, also written to its log; the first registration of
 // a name wins.
-Status RegisterWithExecutorch(Backend& backend);
+SWITCHYARD_API Status RegisterWithExecutorch(Backend& backend);
 
 }  // namespace switchyard

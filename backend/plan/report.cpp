@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "backend/plan/make_report.h"
+
 namespace switchyard {
 namespace {
 

@@ -4,14 +4,15 @@
 
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "backend/plan/plan.h"
-#include "backend/plan/route.h"
 #include "kernels/cpu_mask.h"
+#include "kernels/micro_kernel.h"
+#include "kernels/select.h"
+#include "runtime/base/api.h"
+#include "runtime/base/data_type.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/reason.h"
 #include "runtime/base/variant.h"
@@ -31,7 +32,7 @@ enum class StockForm : uint8_t {
   kOperator,  // as a step of its own, through XNNPACK's operator API
   kFused,     // a Convert: its readers quantize for themselves
 };
-std::string_view Name(StockForm form);
+SWITCHYARD_API std::string_view Name(StockForm form);
 
 struct NodeReport {
   uint32_t id = 0;  // position in the file
@@ -67,15 +68,10 @@ struct RouteReport {
   uint64_t shared_packed_weight_bytes = 0;  // of these, what another delegate holds, too
   uint64_t mapped_packed_weight_bytes = 0;  // of these, what lies in the file of packed weights
 
-  size_t NumJudged() const;
-  size_t NumPacked() const;
-  uint64_t Macs() const;
-  uint64_t PackedMacs() const;
+  SWITCHYARD_API size_t NumJudged() const;
+  SWITCHYARD_API size_t NumPacked() const;
+  SWITCHYARD_API uint64_t Macs() const;
+  SWITCHYARD_API uint64_t PackedMacs() const;
 };
-
-// `remedies` by NodeIndex: what applies to a node where it is stock.
-RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
-                       std::span<const Route> routes, const Plan& plan, const MaskedCpu& cpu,
-                       std::vector<std::vector<StockRemedy>> remedies);
 
 }  // namespace switchyard

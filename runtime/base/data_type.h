@@ -6,6 +6,8 @@
 #include <optional>
 #include <string_view>
 
+#include "runtime/base/api.h"
+
 namespace switchyard {
 
 // Type of a graph value. The quantized names are XNNPACK's: q (per tensor), qc (per channel),
@@ -31,17 +33,17 @@ enum class DataType : uint8_t {
 // Type of the elements of a tensor that a host hands over.
 enum class ElementType : uint8_t { kF32, kF16, kBF16, kInt8, kUInt8, kInt32, kInt64 };
 
-std::string_view Name(DataType type);
-std::string_view Name(ElementType type);
+SWITCHYARD_API std::string_view Name(DataType type);
+SWITCHYARD_API std::string_view Name(ElementType type);
 
 // Bits of one element; 4 for the int4 types, 0 for types without a plain layout (invalid, qpint8,
 // pf32).
-uint32_t ElementBits(DataType type);
-size_t ElementBytes(ElementType type);
+SWITCHYARD_API uint32_t ElementBits(DataType type);
+SWITCHYARD_API size_t ElementBytes(ElementType type);
 
 // The element type that carries values of `type` across the border to a host; nothing for types
 // that cannot be external (int4, dynamically quantized, packed).
-std::optional<ElementType> ExternalElementType(DataType type);
+SWITCHYARD_API std::optional<ElementType> ExternalElementType(DataType type);
 
 constexpr bool IsFloat(DataType type) {
   return type == DataType::kF32 || type == DataType::kF16 || type == DataType::kBF16;

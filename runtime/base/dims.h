@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "runtime/base/api.h"
 #include "runtime/base/checked_math.h"
 
 namespace switchyard {
@@ -61,6 +62,6 @@ constexpr bool IsWithin(const Dims& dims, const Dims& bounds) {
 }
 
 // "[2, 3, 4]"
-std::string ToString(const Dims& dims);
+SWITCHYARD_API std::string ToString(const Dims& dims);
 
 }  // namespace switchyard

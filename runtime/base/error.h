@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/base/api.h"
+
 namespace switchyard {
 
 // The numbers are those of the host contract (ExecuTorch's runtime/core/error.h), so that a door
@@ -32,7 +34,7 @@ enum class ErrorCode : uint32_t {
 };
 
 // The contract's name of a code, for example "InvalidProgram".
-std::string_view ErrorCodeName(ErrorCode code);
+SWITCHYARD_API std::string_view ErrorCodeName(ErrorCode code);
 
 // What went wrong, as a sentence for the person who has to act on it: the object, what was found,
 // what was expected, what to do.
@@ -41,7 +43,7 @@ struct Error {
   std::string message;
 
   // "InvalidProgram: value 3: ..."
-  std::string ToString() const;
+  SWITCHYARD_API std::string ToString() const;
 };
 
 template <typename T>

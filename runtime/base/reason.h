@@ -11,6 +11,7 @@ namespace switchyard {
 
 enum class ReasonId : uint16_t {
 #define SWITCHYARD_REASON(symbol, id, what, hint) symbol,
+#include "runtime/base/api.h"
 #include "runtime/base/reasons.inc"
 #undef SWITCHYARD_REASON
 };
@@ -21,8 +22,8 @@ struct ReasonRow {
   std::string_view what;  // what is judged: "group size"
   std::string_view hint;  // what to do about it
 };
-std::span<const ReasonRow> ReasonCatalogue();
-const ReasonRow& Row(ReasonId reason);
+SWITCHYARD_API std::span<const ReasonRow> ReasonCatalogue();
+SWITCHYARD_API const ReasonRow& Row(ReasonId reason);
 
 struct Reason {
   ReasonId id;
@@ -30,7 +31,7 @@ struct Reason {
   std::string expected;
 
   // "group size: 24, expected a multiple of 32; export with group_size=32 [fc.qb4w.group]"
-  std::string ToString() const;
+  SWITCHYARD_API std::string ToString() const;
 };
 
 }  // namespace switchyard

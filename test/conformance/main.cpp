@@ -2,11 +2,10 @@
 #include <pthreadpool.h>
 
 #include "backend/switchyard_backend.h"
-#include "runtime/registry.h"
 #include "test/conformance/suite.h"
 
 int main(int argc, char** argv) {
-  if (!switchyard::RegisterBackend(&switchyard::SwitchyardBackend())) return 2;
+  if (!switchyard::RegisterBackend()) return 2;
   return switchyard::conformance::RunSuite(
       {.name = "switchyard-conformance",
        .default_backend = switchyard::kBackendName,

@@ -285,6 +285,31 @@ TEST(BackendOptions, GlobalAndUnknown) {
   ASSERT_TRUE(backend.SetOption("workspace_sharing_mode", int64_t{0}));
 }
 
+TEST(LoadedDelegates, AreTheOnesNotDestroyed) {
+  ASSERT_TRUE(LoadedDelegates().empty());
+  const auto payload = ElementwisePayload(Filled(5, 1, 1), Filled(5, 1, 1), 3);
+  const int model = 0;
+  InitContext context;
+  context.method_name = "first";
+  context.model = &model;
+  auto first = BlobRunner::Load(SwitchyardBackend(), payload, context);
+  ASSERT_TRUE(first) << first.error().ToString();
+  {
+    const auto second = BlobRunner::Load(SwitchyardBackend(), payload);
+    ASSERT_TRUE(second) << second.error().ToString();
+    EXPECT_FALSE(BlobRunner::Load(SwitchyardBackend(), std::span(payload).first(20)));
+    const std::vector<LoadedDelegate> both = LoadedDelegates();
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(both[0].method, "first");
+    EXPECT_EQ(both[0].model, &model);
+    EXPECT_EQ(both[0].report.nodes.size(), LoadedReport(*first->handle()).nodes.size());
+    EXPECT_EQ(both[1].method, "");
+    EXPECT_EQ(both[1].model, nullptr);
+  }
+  ASSERT_EQ(LoadedDelegates().size(), 1u);
+  EXPECT_EQ(LoadedDelegates()[0].method, "first");
+}
+
 TEST(BackendErrors, NullHandleAndBadPayload) {
   EXPECT_EQ(SwitchyardBackend().Execute({}, nullptr, {}).error().code,
             ErrorCode::kDelegateInvalidHandle);

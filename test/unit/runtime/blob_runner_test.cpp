@@ -175,6 +175,7 @@ TEST(RuntimeRegistry, RegistersFindsAndRefuses) {
   ScalingBackend& scaling = *new ScalingBackend();
   ASSERT_TRUE(RegisterBackend(&scaling).has_value());
   EXPECT_EQ(FindBackend("Scaling").value(), &scaling);
+  EXPECT_TRUE(RegisterBackend(&scaling).has_value());
   EXPECT_THAT(RegisteredBackends(), ElementsAre("Scaling"));
 
   ScalingBackend twin;

@@ -1,0 +1,60 @@
+# The public headers: what is installed, and what the public targets let their users see. Users
+# include them as <switchyard/PATH>, so they are copied to build/PRESET/include/switchyard/ with their
+# own includes changed to that. A header that one of these includes must be in the list, too.
+#
+# A row: the path from the repository's root, or PATH=NAME for <switchyard/NAME>.
+set(SWITCHYARD_PUBLIC_HEADERS
+    backend/plan/format_report.h
+    backend/plan/report.h
+    backend/switchyard_backend.h
+    kernels/cpu_features.h
+    kernels/cpu_mask.h
+    kernels/micro_kernel.h
+    kernels/problem.h
+    kernels/select.h
+    runtime/backend.h
+    runtime/base/api.h
+    runtime/base/checked_math.h
+    runtime/base/data_type.h
+    runtime/base/dims.h
+    runtime/base/error.h
+    runtime/base/float16.h
+    runtime/base/named_data.h
+    runtime/base/reason.h
+    runtime/base/reasons.inc
+    runtime/base/variant.h
+    runtime/blob_runner.h
+    runtime/host_services.h
+    runtime/options.h
+    runtime/registry.h
+    runtime/tensor.h
+    schema/graph.h
+    schema/node_kinds.h
+    schema/payload.h
+    schema/writer.h
+)
+# Of component executorch.
+set(SWITCHYARD_PUBLIC_HEADERS_EXECUTORCH backend/doors/executorch.h)
+
+# Copies the headers of a list to DIRECTORY/switchyard/.
+function(switchyard_copy_headers directory)
+  foreach(row IN LISTS ARGN)
+    string(REGEX REPLACE "=.*" "" path "${row}")
+    string(REGEX REPLACE ".*=" "" name "${row}")
+    file(READ "${PROJECT_SOURCE_DIR}/${path}" text)
+    string(REGEX REPLACE "(#include )\"([a-z_]+/[^\"]*)\"" "\\1\"switchyard/\\2\"" text "${text}")
+    set(copy "${directory}/switchyard/${name}")
+    set(present "")
+    if(EXISTS "${copy}")
+      file(READ "${copy}" present)
+    endif()
+    if(NOT present STREQUAL text)
+      file(WRITE "${copy}" "${text}")
+    endif()
+    set_property(
+      DIRECTORY "${PROJECT_SOURCE_DIR}"
+      APPEND
+      PROPERTY CMAKE_CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/${path}"
+    )
+  endforeach()
+endfunction()

@@ -1,0 +1,145 @@
+#include "runtime/process_claim.h"
+
+#include <elf.h>
+#include <link.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <format>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace {
+
+// What every version reads and writes of every other, so it stays as it is; another layout would be
+// a note of another type.
+struct Record {
+  std::atomic<uint32_t> in_charge;
+  char version[28];
+};
+static_assert(sizeof(Record) == 32 && sizeof(SWITCHYARD_VERSION) <= sizeof(Record::version));
+
+constexpr std::string_view kNoteOwner = "Switchyard";
+constexpr uint32_t kNoteType = 1;  // describes its Record: distance from the description, 4 bytes
+
+}  // namespace
+
+// How other copies find the record of this one: a note in the file that holds it. Outside the
+// unnamed namespace for the assembler only.
+extern "C" {
+[[gnu::visibility("hidden"), gnu::used]] constinit Record switchyard_claim_record = {
+    .in_charge = 0, .version = SWITCHYARD_VERSION};
+}
+asm(R"(
+    .pushsection .note.switchyard, "a", %note
+    .balign 4
+    .long 11, 4, 1
+    .asciz "Switchyard"
+    .balign 4
+    .long switchyard_claim_record - .
+    .popsection
+)");
+
+namespace switchyard {
+namespace {
+
+// The bytes of a note segment's notes that describe a record; null when there are none.
+const std::byte* FindDescription(const std::byte* notes, size_t size, size_t alignment) {
+  const auto padded = [&](size_t bytes) { return (bytes + alignment - 1) & ~(alignment - 1); };
+  while (size >= sizeof(ElfW(Nhdr))) {
+    ElfW(Nhdr) header;
+    std::memcpy(&header, notes, sizeof(header));
+    const size_t description = padded(sizeof(header) + header.n_namesz);
+    const size_t end = padded(description + header.n_descsz);
+    if (description + header.n_descsz > size) return nullptr;
+    if (header.n_type == kNoteType && header.n_namesz == kNoteOwner.size() + 1 &&
+        header.n_descsz == sizeof(int32_t) &&
+        std::memcmp(notes + sizeof(header), kNoteOwner.data(), header.n_namesz) == 0) {
+      return notes + description;
+    }
+    if (end >= size) return nullptr;
+    notes += end;
+    size -= end;
+  }
+  return nullptr;
+}
+
+// The record of a loaded file; null when the file holds no copy.
+Record* FindRecord(const dl_phdr_info& file) {
+  const std::span headers(file.dlpi_phdr, file.dlpi_phnum);
+  for (const ElfW(Phdr) & header : headers) {
+    if (header.p_type != PT_NOTE) continue;
+    const auto* description =
+        FindDescription(reinterpret_cast<const std::byte*>(file.dlpi_addr + header.p_vaddr),
+                        header.p_memsz, header.p_align == 8 ? 8 : 4);
+    if (description == nullptr) continue;
+    int32_t distance;
+    std::memcpy(&distance, description, sizeof(distance));
+    const uintptr_t record = reinterpret_cast<uintptr_t>(description) + distance;
+    // Anybody may write such a note.
+    for (const ElfW(Phdr) & segment : headers) {
+      const uintptr_t offset = record - (file.dlpi_addr + segment.p_vaddr);
+      if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0 && record % 4 == 0 &&
+          offset < segment.p_memsz && segment.p_memsz - offset >= sizeof(Record)) {
+        return reinterpret_cast<Record*>(record);
+      }
+    }
+  }
+  return nullptr;
+}
+
+std::string NameOf(const dl_phdr_info& file) {
+  if (file.dlpi_name != nullptr && *file.dlpi_name != '\0') return file.dlpi_name;
+  // The loader has no name for the program itself.
+  std::array<char, 4096> path;
+  const ssize_t size = readlink("/proc/self/exe", path.data(), path.size());
+  return size > 0 ? std::string(path.data(), static_cast<size_t>(size)) : "this program";
+}
+
+struct Search {
+  std::string own_file;
+  std::string other;  // version and file of the copy in charge; empty: none
+};
+
+int SearchFile(dl_phdr_info* file, size_t, void* data) {
+  auto& search = *static_cast<Search*>(data);
+  const Record* const record = FindRecord(*file);
+  if (record == &switchyard_claim_record) {
+    search.own_file = NameOf(*file);
+  } else if (record != nullptr && record->in_charge.load() != 0) {
+    search.other = std::format(
+        "Switchyard {} in {}",
+        std::string_view(record->version, strnlen(record->version, sizeof(record->version))),
+        NameOf(*file));
+  }
+  return 0;
+}
+
+// The C library holds the loader's lock while this runs, for every copy the same one and a
+// recursive one, so nobody comes between the search and the claim.
+int SearchAndClaim(dl_phdr_info*, size_t, void* data) {
+  auto& search = *static_cast<Search*>(data);
+  dl_iterate_phdr(SearchFile, &search);
+  if (search.other.empty()) switchyard_claim_record.in_charge = 1;
+  return 1;  // once is enough
+}
+
+}  // namespace
+
+Status ClaimProcess() {
+  if (switchyard_claim_record.in_charge.load() != 0) return {};
+  Search search;
+  dl_iterate_phdr(SearchAndClaim, &search);
+  if (search.other.empty()) return {};
+  return Fail(ErrorCode::kInvalidState,
+              "Switchyard {} in {}: found {} in charge of this process, expected one copy; link or "
+              "load only one of the two, or use the one in charge",
+              SWITCHYARD_VERSION, search.own_file, search.other);
+}
+
+}  // namespace switchyard
