@@ -43,8 +43,6 @@ constexpr std::string_view kMachineName = "AArch64";
 #error "Which machine is this?"
 #endif
 
-// What a module's tables may have at most; real ones are far below.
-constexpr uint64_t kMaxTableBytes = uint64_t{64} << 20;
 constexpr size_t kMaxSegments = 256;
 
 class File {
@@ -59,9 +57,11 @@ class File {
   }
 
   bool is_open() const { return descriptor_ >= 0; }
-  bool IsRegular() const {
+  // Nothing for what is not a regular file.
+  std::optional<uint64_t> Size() const {
     struct stat status;
-    return fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
+    if (fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+    return static_cast<uint64_t>(status.st_size);
   }
   bool Read(uint64_t offset, void* to, uint64_t bytes) const {
     auto* next = static_cast<char*>(to);
@@ -115,24 +115,30 @@ Result<Elf64_Ehdr> ReadHeader(const File& file, const std::string& path) {
 // The file's segments, through which addresses become offsets.
 class Image {
  public:
-  Image(const File& file, std::vector<Elf64_Phdr> segments)
-      : file_(file), segments_(std::move(segments)) {}
+  Image(const File& file, uint64_t file_bytes, std::vector<Elf64_Phdr> segments)
+      : file_(file), file_bytes_(file_bytes), segments_(std::move(segments)) {}
 
-  bool Read(uint64_t address, void* to, uint64_t bytes) const {
+  // `count` items from an address on; nothing if the file does not have them.
+  template <typename T>
+  std::optional<std::vector<T>> Read(uint64_t address, uint64_t count) const {
+    if (count > file_bytes_ / sizeof(T)) return std::nullopt;
+    std::vector<T> items(count);
     for (const Elf64_Phdr& segment : segments_) {
       if (segment.p_type != PT_LOAD || address < segment.p_vaddr) continue;
       const uint64_t within = address - segment.p_vaddr;
+      const uint64_t bytes = count * sizeof(T);
       if (within > segment.p_filesz || bytes > segment.p_filesz - within) continue;
       const auto offset = CheckedAdd<uint64_t>(segment.p_offset, within);
-      return offset && file_.Read(*offset, to, bytes);
+      if (offset && file_.Read(*offset, items.data(), bytes)) return items;
+      return std::nullopt;
     }
-    return false;
+    return std::nullopt;
   }
 
   // Empty: it has none, or it cannot be read.
   std::vector<Elf64_Dyn> Dynamic() const {
     for (const Elf64_Phdr& segment : segments_) {
-      if (segment.p_type != PT_DYNAMIC || segment.p_filesz > kMaxTableBytes) continue;
+      if (segment.p_type != PT_DYNAMIC || segment.p_filesz > file_bytes_) continue;
       std::vector<Elf64_Dyn> entries(segment.p_filesz / sizeof(Elf64_Dyn));
       const uint64_t bytes = entries.size() * sizeof(Elf64_Dyn);
       if (file_.Read(segment.p_offset, entries.data(), bytes)) return entries;
@@ -142,6 +148,7 @@ class Image {
 
  private:
   const File& file_;
+  const uint64_t file_bytes_;
   const std::vector<Elf64_Phdr> segments_;
 };
 
@@ -153,10 +160,11 @@ uint64_t Find(const std::vector<Elf64_Dyn>& dynamic, int64_t tag) {
 // How many symbols from the first on hold all undefined ones: those that the hash table leaves out
 // come first, and undefined ones are left out; an old table counts all.
 std::optional<uint64_t> NumSymbols(const Image& image, const std::vector<Elf64_Dyn>& dynamic) {
-  uint32_t words[2];  // GNU: number of buckets, first symbol in the table; old: buckets, symbols
   for (const int64_t tag : {int64_t{DT_GNU_HASH}, int64_t{DT_HASH}}) {
     const uint64_t address = Find(dynamic, tag);
-    if (address != 0 && image.Read(address, words, sizeof words)) return words[1];
+    if (address == 0) continue;
+    // GNU: number of buckets, first symbol in the table; old: number of buckets, of symbols.
+    if (const auto words = image.Read<uint32_t>(address, 2)) return (*words)[1];
   }
   return std::nullopt;
 }
@@ -194,7 +202,8 @@ Result<uint32_t> SanitizersOfModuleFile(const std::string& path) {
     return Fail(ErrorCode::kAccessFailed, "module '{}': {}; pass the path of a shared library",
                 path, std::strerror(errno));
   }
-  if (!file.IsRegular()) {
+  const std::optional<uint64_t> file_bytes = file.Size();
+  if (!file_bytes) {
     return Fail(ErrorCode::kAccessFailed,
                 "module '{}': not a regular file, expected a shared library; pass its path", path);
   }
@@ -206,24 +215,17 @@ Result<uint32_t> SanitizersOfModuleFile(const std::string& path) {
   if (!file.Read(header.e_phoff, segments.data(), segments.size() * sizeof(Elf64_Phdr))) {
     return Damaged(path, "its program headers are cut off");
   }
-  const Image image(file, std::move(segments));
+  const Image image(file, *file_bytes, std::move(segments));
   const std::vector<Elf64_Dyn> dynamic = image.Dynamic();
   const std::optional<uint64_t> num_symbols = NumSymbols(image, dynamic);
-  const uint64_t names_bytes = Find(dynamic, DT_STRSZ);
-  if (!num_symbols || *num_symbols > kMaxTableBytes / sizeof(Elf64_Sym) ||
-      names_bytes > kMaxTableBytes) {
-    return Damaged(path, "it has no table of dynamic symbols");
-  }
-  std::vector<Elf64_Sym> symbols(*num_symbols);
-  std::vector<char> names(names_bytes);
-  if (!image.Read(Find(dynamic, DT_SYMTAB), symbols.data(), symbols.size() * sizeof(Elf64_Sym)) ||
-      !image.Read(Find(dynamic, DT_STRTAB), names.data(), names.size())) {
-    return Damaged(path, "its table of dynamic symbols is cut off");
-  }
+  if (!num_symbols) return Damaged(path, "it has no table of dynamic symbols");
+  const auto symbols = image.Read<Elf64_Sym>(Find(dynamic, DT_SYMTAB), *num_symbols);
+  const auto names = image.Read<char>(Find(dynamic, DT_STRTAB), Find(dynamic, DT_STRSZ));
+  if (!symbols || !names) return Damaged(path, "its table of dynamic symbols is cut off");
   uint32_t sanitizers = 0;
-  for (const Elf64_Sym& symbol : symbols) {
-    if (symbol.st_shndx != SHN_UNDEF || symbol.st_name >= names.size()) continue;
-    const std::string_view rest(names.data() + symbol.st_name, names.size() - symbol.st_name);
+  for (const Elf64_Sym& symbol : *symbols) {
+    if (symbol.st_shndx != SHN_UNDEF || symbol.st_name >= names->size()) continue;
+    const std::string_view rest(names->data() + symbol.st_name, names->size() - symbol.st_name);
     for (const SanitizerRow& row : kSanitizers) {
       if (rest.starts_with(row.prefix)) sanitizers |= row.bit;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <utility>
 
 #include "runtime/plugin_message.h"
@@ -150,7 +151,10 @@ PluginBackend::~PluginBackend() {
   PluginMessage message;
   if (plugin_.destroy_instance(instance_, message.get()) != SWITCHYARD_OK) {
     // Its code is still needed: never given back.
-    new std::shared_ptr<void>(std::move(module_));
+    static std::mutex mutex;
+    static auto& kept = *new std::vector<std::shared_ptr<void>>;
+    std::lock_guard lock(mutex);
+    kept.push_back(std::move(module_));
   }
 }
 
