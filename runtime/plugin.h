@@ -112,12 +112,28 @@ typedef struct switchyard_logger {
   uint64_t reserved[2];
 } switchyard_logger;
 
-/* One step of a plan has run. The module sets struct_size; members may be added. */
+typedef uint32_t switchyard_event_kind;
+enum {
+  SWITCHYARD_EVENT_WAIT = 0,    /* for other executes */
+  SWITCHYARD_EVENT_PREPARE = 1, /* shapes, memory, outputs' sizes */
+  SWITCHYARD_EVENT_STEP = 2,    /* a step of the plan */
+  SWITCHYARD_EVENT_OPERATOR = 3 /* an operator of XNNPACK's, inside the step before it */
+};
+
+/* An interval of an execute. The module sets struct_size; members and kinds may be added. Strings
+ * are terminated and never null; all is valid during the call. */
 typedef struct switchyard_event {
   uint64_t struct_size;
-  const char* name;      /* terminated, valid during the call: the node or nodes, with their ids */
-  uint32_t debug_handle; /* the exporter's, of the first node; or SWITCHYARD_NO_DEBUG_HANDLE */
-  uint32_t reserved;
+  switchyard_event_kind kind;
+  uint32_t num_nodes;
+  const char* name;         /* what ran, with the ids of its nodes */
+  const char* route;        /* of a step: how it ran; empty: not told */
+  const char* kernel;       /* row of the kernel table, or XNNPACK's name; empty: not told */
+  const char* micro_kernel; /* the function of that row; empty: not told */
+  /* The nodes that it was spent on, by their positions in the file, and the exporter's number for
+   * each or SWITCHYARD_NO_DEBUG_HANDLE. Either may be null: not told. */
+  const uint32_t* nodes;
+  const uint32_t* debug_handles;
   uint64_t start, end; /* in the tracer's own unit */
 } switchyard_event;
 
@@ -125,9 +141,11 @@ typedef struct switchyard_event {
 typedef struct switchyard_tracer {
   uint64_t struct_size;
   void* context;
-  uint64_t (*now)(void* context);
+  uint64_t (*now)(void* context); /* in the tracer's own unit; never decreases */
   /* Required up to here. */
   void (*event)(void* context, const switchyard_event* event);
+  /* That many nanoseconds in the tracer's own unit; null: the unit is the nanosecond. */
+  uint64_t (*from_nanoseconds)(void* context, uint64_t nanoseconds);
   uint64_t reserved[2];
 } switchyard_tracer;
 

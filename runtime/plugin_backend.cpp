@@ -64,8 +64,10 @@ switchyard_tracer ToC(Tracer& tracer) {
   c.context = &tracer;
   c.now = [](void* context) { return static_cast<Tracer*>(context)->Now(); };
   c.event = [](void* context, const switchyard_event* event) {
-    static_cast<Tracer*>(context)->Event(event->name, event->debug_handle, event->start,
-                                         event->end);
+    const bool has_handle = event->num_nodes > 0 && event->debug_handles != nullptr;
+    static_cast<Tracer*>(context)->Event(
+        event->name, has_handle ? event->debug_handles[0] : SWITCHYARD_NO_DEBUG_HANDLE,
+        event->start, event->end);
   };
   return c;
 }

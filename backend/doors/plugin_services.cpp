@@ -160,8 +160,11 @@ void PluginTracer::Event(std::string_view name, uint32_t debug_handle, uint64_t 
   const std::string terminated(name);
   switchyard_event event{};
   event.struct_size = sizeof event;
+  event.kind = SWITCHYARD_EVENT_STEP;
+  event.num_nodes = 1;
   event.name = terminated.c_str();
-  event.debug_handle = debug_handle;
+  event.route = event.kernel = event.micro_kernel = "";
+  event.debug_handles = &debug_handle;
   event.start = start;
   event.end = end;
   c_.event(c_.context, &event);

@@ -374,6 +374,9 @@ struct Services {
       EXPECT_GE(event->struct_size, sizeof *event);
       static_cast<Services*>(context)->events.push_back(
           std::format("{} {}", event->name, event->end - event->start));
+      EXPECT_EQ(event->kind, +SWITCHYARD_EVENT_STEP);
+      EXPECT_NE(event->route, nullptr);
+      EXPECT_EQ(event->num_nodes, 1u);
     };
     logger = Sized<switchyard_logger>();
     logger.context = this;

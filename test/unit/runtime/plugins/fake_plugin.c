@@ -108,7 +108,10 @@ static switchyard_status execute(switchyard_delegate* delegate,
   switchyard_event event = {0};
   event.struct_size = sizeof event;
   event.name = "scale";
-  event.debug_handle = 7;
+  event.route = event.kernel = event.micro_kernel = "";
+  static const uint32_t handles[] = {7};
+  event.num_nodes = 1;
+  event.debug_handles = handles;
   if (tracer != NULL) event.start = tracer->now(tracer->context);
   if (output->resize == NULL) return say(message, SWITCHYARD_NOT_SUPPORTED, "a static output");
   const switchyard_status status = output->resize(output, input->sizes, message);
