@@ -23,6 +23,7 @@
 namespace switchyard::test {
 namespace {
 
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -374,9 +375,8 @@ struct Services {
       EXPECT_GE(event->struct_size, sizeof *event);
       static_cast<Services*>(context)->events.push_back(
           std::format("{} {}", event->name, event->end - event->start));
-      EXPECT_EQ(event->kind, +SWITCHYARD_EVENT_STEP);
+      EXPECT_LE(event->kind, +SWITCHYARD_EVENT_OPERATOR);
       EXPECT_NE(event->route, nullptr);
-      EXPECT_EQ(event->num_nodes, 1u);
     };
     logger = Sized<switchyard_logger>();
     logger.context = this;
@@ -419,15 +419,15 @@ TEST_F(PluginTest, UsesTheHostsServices) {
   switchyard_delegate* delegate = Delegate(instance, load);
   EXPECT_THAT(services.log, StartsWith("2 option packed_cache_path"));
   ExpectRightAnswer(delegate);
-  ASSERT_EQ(services.events.size(), 1u);
-  EXPECT_THAT(services.events[0], HasSubstr("FullyConnected"));
+  const size_t num_events = services.events.size();
+  EXPECT_THAT(services.events, Contains(HasSubstr("FullyConnected")));
 
   // A tracer of one execute.
   Tensor in(SWITCHYARD_FLOAT32, {1, kInputs}, kInputs * sizeof(float));
   Tensor out(SWITCHYARD_FLOAT32, {1, kOutputs}, kOutputs * sizeof(float));
   ASSERT_EQ(Execute(delegate, {&in.c, &out.c}, &other.tracer), SWITCHYARD_OK);
-  EXPECT_EQ(services.events.size(), 1u);
-  EXPECT_EQ(other.events.size(), 1u);
+  EXPECT_EQ(services.events.size(), num_events);
+  EXPECT_EQ(other.events.size(), num_events);
 
   const int live = services.live;
   delegates_.clear();
