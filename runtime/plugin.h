@@ -31,7 +31,8 @@
  * destroyed while it is used. Executes of one delegate run one after the other.
  *
  * Unloading. After the last instance has been destroyed the module holds no thread and no memory of
- * its own, and may be closed. The table and all strings in it go with it.
+ * its own, and may be closed. The table and all strings in it go with it. Libraries that it needs
+ * may stay in the process.
  */
 #ifndef SWITCHYARD_PLUGIN_H_
 #define SWITCHYARD_PLUGIN_H_

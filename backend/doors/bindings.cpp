@@ -150,6 +150,14 @@ Status CheckXnnpack(const link_map& object, const link_map* xnnpack) {
 
 }  // namespace
 
+void KeepCpuinfoLoaded() {
+  Dl_info library;
+  if (dladdr(AddressOf(cpuinfo_initialize), &library) == 0) return;
+  // Null where it is a part of the program, which stays anyway.
+  void* handle = dlopen(library.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  if (handle != nullptr) dlclose(handle);
+}
+
 Status CheckBindings() {
   const link_map* const own = ObjectOf(reinterpret_cast<const void*>(&CheckBindings));
   const link_map* const xnnpack = ObjectOf(AddressOf(kFamilies[0].first));

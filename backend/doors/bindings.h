@@ -14,4 +14,9 @@ namespace switchyard {
 // Looks at what has been bound, not at what would be. Errors: InvalidState, naming the libraries.
 Status CheckBindings();
 
+// Has the library that cpuinfo is in stay in the process when this one is unloaded: it never gives
+// back what it has detected (some 700 bytes), so that each time it is loaded again would cost as
+// much again.
+void KeepCpuinfoLoaded();
+
 }  // namespace switchyard

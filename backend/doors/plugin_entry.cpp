@@ -433,6 +433,7 @@ switchyard_plugin_query(const switchyard_query* query, const switchyard_plugin**
                   c.min_version, c.max_version, SWITCHYARD_PLUGIN_VERSION);
     }
     SWITCHYARD_TRY(CheckBindings());
+    KeepCpuinfoLoaded();
     *plugin = &Table();
     return {};
   });

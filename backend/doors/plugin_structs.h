@@ -79,7 +79,7 @@ inline void WriteText(switchyard_text* text, std::string_view written) {
   if (text == nullptr) return;
   if (text->capacity > 0) {
     const size_t copied = std::min<uint64_t>(written.size(), text->capacity - 1);
-    std::memcpy(text->data, written.data(), copied);
+    std::copy_n(written.data(), copied, text->data);
     text->data[copied] = '\0';
   }
   text->length = written.size();

@@ -301,8 +301,16 @@ TEST(Plugin, OtherSanitizersAreRefused) {
 }
 
 TEST(Plugin, IsLoadedAgainWhenItsLibrariesAreMixed) {
-  // Otherwise the test shows nothing.
-  ASSERT_EQ(dlsym(RTLD_DEFAULT, "whose_function"), reinterpret_cast<void*>(&whose_function));
+  // Loaded as any other it is refused, else the test shows nothing.
+  void* handle = dlopen(PathOf("mixed").c_str(), RTLD_NOW | RTLD_LOCAL);
+  ASSERT_NE(handle, nullptr) << dlerror();
+  const auto query =
+      reinterpret_cast<switchyard_plugin_query_function>(dlsym(handle, SWITCHYARD_PLUGIN_QUERY));
+  switchyard_query request{};
+  request.struct_size = sizeof request;
+  const switchyard_plugin* table = nullptr;
+  EXPECT_EQ(query(&request, &table, nullptr), SWITCHYARD_INVALID_STATE);
+  dlclose(handle);
   if (SanitizersOfThisProcess() == 0) {
     EXPECT_NE(Load("mixed"), nullptr);
   } else {

@@ -230,8 +230,9 @@ int uses_sanitizer(void) {
 #endif
 
 #ifdef FAKE_MIXED
-/* The test program has a function of this name as well, which this module wants not to get. */
-EXPORT int whose_function(void);
+/* The test program has a function of this name as well, which this module wants not to get. Weak,
+ * so that the compiler does not know the answer. */
+EXPORT __attribute__((weak)) int whose_function(void);
 int whose_function(void) { return 1; }
 #endif
 
