@@ -2,16 +2,16 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthreadpool.h>
 
 #include <string>
 #include <string_view>
 
 #include "kernels/cpu_features.h"
 
-// Only their addresses are of interest.
+// Only their addresses are of interest; their headers belong to other rooms.
 extern "C" {
 void xnn_initialize(void);
-void pthreadpool_create(void);
 void cpuinfo_initialize(void);
 }
 
@@ -26,20 +26,23 @@ constexpr uint32_t kFunctionSlots[] = {R_AARCH64_JUMP_SLOT, R_AARCH64_GLOB_DAT};
 #error "Which relocations has this machine?"
 #endif
 
+template <typename Function>
+const void* AddressOf(Function* function) {
+  return reinterpret_cast<const void*>(function);
+}
+
 // Functions that must come from one library, which is that of `first` as this library got it.
 struct Family {
   std::string_view prefix;
   const char* first_name;
-  void (*first)(void);
+  const void* first;
 };
 
-constexpr Family kFamilies[] = {
-    {"xnn_", "xnn_initialize", xnn_initialize},
-    {"pthreadpool_", "pthreadpool_create", pthreadpool_create},
-    {"cpuinfo_", "cpuinfo_initialize", cpuinfo_initialize},
+const Family kFamilies[] = {
+    {"xnn_", "xnn_initialize", AddressOf(xnn_initialize)},
+    {"pthreadpool_", "pthreadpool_create", AddressOf(pthreadpool_create)},
+    {"cpuinfo_", "cpuinfo_initialize", AddressOf(cpuinfo_initialize)},
 };
-
-const void* AddressOf(void (*function)(void)) { return reinterpret_cast<const void*>(function); }
 
 const link_map* ObjectOf(const void* address) {
   Dl_info info;
@@ -103,7 +106,7 @@ bool IsFunctionSlot(const ElfW(Rela) & slot) {
 
 // What `caller` calls of the family comes from the library of its first function.
 Status CheckCaller(const link_map& caller, const Family& family) {
-  const link_map* const expected = ObjectOf(AddressOf(family.first));
+  const link_map* const expected = ObjectOf(family.first);
   const Tables tables = TablesOf(caller);
   if (tables.symbols == nullptr || tables.names == nullptr) return {};
   for (size_t t = 0; t < 2; ++t) {
@@ -160,7 +163,7 @@ void KeepCpuinfoLoaded() {
 
 Status CheckBindings() {
   const link_map* const own = ObjectOf(reinterpret_cast<const void*>(&CheckBindings));
-  const link_map* const xnnpack = ObjectOf(AddressOf(kFamilies[0].first));
+  const link_map* const xnnpack = ObjectOf(kFamilies[0].first);
   if (own == nullptr || xnnpack == nullptr) return {};  // linked without the dynamic linker
   SWITCHYARD_TRY(CheckXnnpack(*own, xnnpack));
   for (const Family& family : kFamilies) {

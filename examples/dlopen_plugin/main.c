@@ -45,7 +45,7 @@ static switchyard_delegate* load_file(const switchyard_plugin* plugin,
       .logger = &logger,
   };
   switchyard_delegate* delegate = NULL;
-  check(plugin->load(instance, &load, &delegate, &message), "load");
+  check(plugin->load(instance, &load, &delegate, &error_text), "load");
   free(payload); /* the module has taken what it needs */
   return delegate;
 }
@@ -53,13 +53,13 @@ static switchyard_delegate* load_file(const switchyard_plugin* plugin,
 /* Makes every argument as the module describes it, runs, and prints the outputs. */
 static void run(const switchyard_plugin* plugin, switchyard_delegate* delegate) {
   uint64_t count = 0;
-  check(plugin->num_arguments(delegate, &count, &message), "num_arguments");
+  check(plugin->num_arguments(delegate, &count, &error_text), "num_arguments");
   switchyard_tensor** tensors = calloc(count + 1, sizeof *tensors);
   char* is_output = calloc(count + 1, 1);
   if (tensors == NULL || is_output == NULL) exit(1);
   for (uint64_t i = 0; i < count; ++i) {
     switchyard_argument_info info = {.struct_size = sizeof info};
-    check(plugin->describe_argument(delegate, i, &info, &message), "describe_argument");
+    check(plugin->describe_argument(delegate, i, &info, &error_text), "describe_argument");
     is_output[i] = info.is_output != 0;
     printf("%s %" PRIu64 ": ", is_output[i] ? "output" : "input", i);
     print_form(info.element_type, info.rank, info.sizes, info.dim_order);
@@ -75,7 +75,7 @@ static void run(const switchyard_plugin* plugin, switchyard_delegate* delegate) 
       .tensors = tensors,
       .num_tensors = count,
   };
-  check(plugin->execute(delegate, &execution, &message), "execute");
+  check(plugin->execute(delegate, &execution, &error_text), "execute");
   for (uint64_t i = 0; i < count; ++i) {
     if (is_output[i]) {
       printf("output %" PRIu64 " is ", i);
@@ -94,11 +94,11 @@ static void print_report(const switchyard_plugin* plugin, switchyard_delegate* d
       .flags = SWITCHYARD_REPORT_ALL_NODES,
   };
   switchyard_text text = {.struct_size = sizeof text};
-  check(plugin->report(delegate, &request, &text, &message), "report"); /* how long is it? */
+  check(plugin->report(delegate, &request, &text, &error_text), "report"); /* how long is it? */
   text.capacity = text.length + 1;
   text.data = malloc(text.capacity);
   if (text.data == NULL) exit(1);
-  check(plugin->report(delegate, &request, &text, &message), "report");
+  check(plugin->report(delegate, &request, &text, &error_text), "report");
   printf("%s", text.data);
   free(text.data);
 }
@@ -117,8 +117,8 @@ int main(int argc, char** argv) {
 
   const switchyard_instance_config config = {.struct_size = sizeof config, .num_threads = 2};
   switchyard_instance* instance = NULL;
-  check(plugin->create_instance(&config, &instance, &message), "create_instance");
-  check(plugin->check_available(instance, &message), "check_available");
+  check(plugin->create_instance(&config, &instance, &error_text), "create_instance");
+  check(plugin->check_available(instance, &error_text), "check_available");
   switchyard_delegate* delegate = load_file(plugin, instance, argv[2]);
 
   /* A module of the first hour would lack these. */
@@ -127,7 +127,7 @@ int main(int argc, char** argv) {
   }
   if (SWITCHYARD_HAS(plugin, report)) print_report(plugin, delegate);
 
-  check(plugin->destroy(delegate, &message), "destroy");
-  check(plugin->destroy_instance(instance, &message), "destroy_instance");
+  check(plugin->destroy(delegate, &error_text), "destroy");
+  check(plugin->destroy_instance(instance, &error_text), "destroy_instance");
   return dlclose(module) == 0 ? 0 : 1;
 }

@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char message_buffer[1024];
-switchyard_text message = {
-    .struct_size = sizeof message,
-    .data = message_buffer,
-    .capacity = sizeof message_buffer,
+static char error_buffer[1024];
+switchyard_text error_text = {
+    .struct_size = sizeof error_text,
+    .data = error_buffer,
+    .capacity = sizeof error_buffer,
 };
 
 void check(switchyard_status status, const char* call) {
   if (status == SWITCHYARD_OK) return;
-  fprintf(stderr, "%s: error 0x%02" PRIx32 ": %s\n", call, status, message_buffer);
+  fprintf(stderr, "%s: error 0x%02" PRIx32 ": %s\n", call, status, error_buffer);
   exit(1);
 }
 
@@ -40,6 +40,6 @@ const switchyard_plugin* open_module(const char* path, void** handle) {
       .max_version = SWITCHYARD_PLUGIN_VERSION,
   };
   const switchyard_plugin* plugin = NULL;
-  check(query(&request, &plugin, &message), "query");
+  check(query(&request, &plugin, &error_text), "query");
   return plugin;
 }

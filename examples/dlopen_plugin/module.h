@@ -5,7 +5,7 @@
 #include <switchyard/plugin.h>
 
 /* Where the module writes its messages. One for the whole program: it has one thread. */
-extern switchyard_text message;
+extern switchyard_text error_text;
 
 /* Loads the module and asks it for its table of functions; ends the program, with the reason, when
  * it cannot be used. `*handle` is for dlclose. */
