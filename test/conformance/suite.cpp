@@ -293,6 +293,7 @@ int RunSuite(const Program& program, int argc, char** argv) {
           ->capture_default_str();
   app.add_option("--plugin", arguments.plugin,
                  "module with the backend (runtime/plugin.h): its path, or its name")
+      ->check([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); })
       ->excludes(backend);
   app.add_option("--cpu", arguments.cpu,
                  "CPU features that the backend may use, as its option cpu_features takes them");
