@@ -3,7 +3,6 @@
 #include <pthreadpool.h>
 
 #include <atomic>
-#include <format>
 #include <memory>
 #include <new>
 #include <optional>
@@ -11,14 +10,12 @@
 #include <utility>
 
 #include "backend/doors/bindings.h"
+#include "backend/doors/plugin_description.h"
 #include "backend/doors/plugin_services.h"
 #include "backend/doors/plugin_structs.h"
 #include "backend/plan/format_report.h"
 #include "backend/plan/report_json.h"
 #include "backend/switchyard_backend.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/packed_gemm.h"
-#include "runtime/module_file.h"
 
 namespace {
 
@@ -48,30 +45,6 @@ namespace switchyard {
 namespace {
 
 constexpr uint64_t kMaxOptions = 1024;
-
-// The sanitizers that this file is compiled with.
-constexpr uint32_t OwnSanitizers() {
-  uint32_t sanitizers = 0;
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-  sanitizers |= SWITCHYARD_SANITIZER_ADDRESS;
-#endif
-#if __has_feature(thread_sanitizer)
-  sanitizers |= SWITCHYARD_SANITIZER_THREAD;
-#endif
-#if __has_feature(memory_sanitizer)
-  sanitizers |= SWITCHYARD_SANITIZER_MEMORY;
-#endif
-#if __has_feature(undefined_behavior_sanitizer)
-  sanitizers |= SWITCHYARD_SANITIZER_UNDEFINED;
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-  sanitizers |= SWITCHYARD_SANITIZER_ADDRESS;
-#elif defined(__SANITIZE_THREAD__)
-  sanitizers |= SWITCHYARD_SANITIZER_THREAD;
-#endif
-  return sanitizers;
-}
 
 // Runs the body of a function of the table: its error becomes code and message, and nothing is
 // thrown past this. `instance` is that of the call, or null.
@@ -377,24 +350,13 @@ switchyard_status Report(switchyard_delegate* delegate, const switchyard_report_
   });
 }
 
-// "switchyard 0.1.0; kernels: pf32_sme2, ...; sanitizers: none"
-std::string Describe() {
-  std::string kernels;
-  for (const MicroKernel& row : KernelTable()) {
-    if (PackerVersion(row).empty()) continue;
-    kernels.append(kernels.empty() ? "" : ", ").append(row.name);
-  }
-  return std::format("switchyard {}; kernels: {}; sanitizers: {}", SWITCHYARD_VERSION,
-                     kernels.empty() ? "stock only" : kernels, SanitizerNames(OwnSanitizers()));
-}
-
 const switchyard_plugin& Table() {
   static const std::string name(kBackendName);
-  static const std::string description = Describe();
+  static const std::string description = DescribePlugin();
   static const switchyard_plugin table = {
       .struct_size = sizeof(switchyard_plugin),
       .version = SWITCHYARD_PLUGIN_VERSION,
-      .sanitizers = OwnSanitizers(),
+      .sanitizers = PluginSanitizers(),
       .name = name.c_str(),
       .description = description.c_str(),
       .reserved = {},
