@@ -240,6 +240,27 @@ void CompiledDelegate::ReportWeights() {
   }
 }
 
+std::vector<Argument> CompiledDelegate::Arguments() const {
+  std::vector<Argument> arguments(graph_.num_externals);
+  for (const auto& values : {external_inputs_, external_outputs_}) {
+    for (ValueIndex i : values) {
+      const Value& value = graph_.values[i];
+      Argument& argument = arguments[*value.external_id];
+      argument.is_output = value.is_external_output;
+      TensorView& form = argument.form;
+      form.element_type = ExternalElementType(value.type).value_or(ElementType::kF32);
+      form.rank = value.dims.rank();
+      const std::vector<uint8_t> order =
+          argument.is_output ? DefaultDimOrder(form.rank) : WantedDimOrder(graph_, i);
+      for (size_t j = 0; j < form.rank; ++j) {
+        form.dim_order[j] = order[j];
+        form.sizes[order[j]] = value.dims[j];
+      }
+    }
+  }
+  return arguments;
+}
+
 Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<TensorView> arguments) {
   if (arguments.size() < graph_.num_externals) {
     return Fail(

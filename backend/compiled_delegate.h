@@ -13,6 +13,7 @@
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
+#include "backend/switchyard_backend.h"
 #include "backend/trace.h"
 #include "backend/workspace.h"
 #include "backend/xnnpack/stock_step.h"
@@ -37,6 +38,10 @@ class CompiledDelegate : public DelegateHandle {
 
   // What runs where, and why.
   const RouteReport& report() const { return report_; }
+
+  // See LoadedArguments (backend/switchyard_backend.h).
+  std::vector<Argument> Arguments() const;
+  size_t num_arguments() const { return graph_.num_externals; }
 
   // See Backend::Execute. Calls for one delegate are serialized.
   Status Execute(const ExecuteContext& context, std::span<TensorView> arguments);

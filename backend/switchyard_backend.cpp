@@ -15,16 +15,18 @@ namespace {
 
 class SwitchyardBackendImpl final : public Backend {
  public:
-  SwitchyardBackendImpl() : options_(OptionMap::FromTable(BackendOptionTable())) {}
+  // Whether XNNPACK may get its memory from a host's allocator, for good.
+  explicit SwitchyardBackendImpl(bool lends_allocator)
+      : lends_allocator_(lends_allocator), options_(OptionMap::FromTable(BackendOptionTable())) {}
 
   std::string_view name() const override { return kBackendName; }
 
-  bool is_available() const override { return InitializeXnnpack(DefaultAllocator()).has_value(); }
+  bool is_available() const override { return Initialize(DefaultAllocator()).has_value(); }
 
   Result<DelegateHandle*> Init(const InitContext& context,
                                std::span<const std::byte> payload) override {
     SWITCHYARD_TRY(ClaimProcess());
-    SWITCHYARD_TRY(InitializeXnnpack(*context.services.allocator));
+    SWITCHYARD_TRY(Initialize(*context.services.allocator));
     SWITCHYARD_ASSIGN(OptionMap merged, GlobalOptions());
     // The contract: only a load's own path counts.
     SWITCHYARD_TRY(merged.Set(kOptionPackedCachePath, std::string()));
@@ -89,11 +91,16 @@ class SwitchyardBackendImpl final : public Backend {
     const void* model;
   };
 
+  Status Initialize(Allocator& allocator) const {
+    return InitializeXnnpack(lends_allocator_ ? &allocator : nullptr);
+  }
+
   Result<OptionMap> GlobalOptions() const {
     std::lock_guard lock(mutex_);
     return options_;
   }
 
+  const bool lends_allocator_;
   mutable std::mutex mutex_;
   Result<OptionMap> options_;  // an error when the environment has a value that does not parse
   std::vector<Loaded> loaded_;
@@ -103,7 +110,7 @@ class SwitchyardBackendImpl final : public Backend {
 
 // Never destroyed: delegates may outlive static destruction.
 SwitchyardBackendImpl& Instance() {
-  static SwitchyardBackendImpl& backend = *new SwitchyardBackendImpl();
+  static SwitchyardBackendImpl& backend = *new SwitchyardBackendImpl(/*lends_allocator=*/true);
   return backend;
 }
 
@@ -111,6 +118,18 @@ SwitchyardBackendImpl& Instance() {
 
 const RouteReport& LoadedReport(const DelegateHandle& handle) {
   return static_cast<const CompiledDelegate&>(handle).report();
+}
+
+std::vector<Argument> LoadedArguments(const DelegateHandle& handle) {
+  return static_cast<const CompiledDelegate&>(handle).Arguments();
+}
+
+size_t NumLoadedArguments(const DelegateHandle& handle) {
+  return static_cast<const CompiledDelegate&>(handle).num_arguments();
+}
+
+std::unique_ptr<Backend> MakeSwitchyardBackend() {
+  return std::make_unique<SwitchyardBackendImpl>(/*lends_allocator=*/false);
 }
 
 std::vector<LoadedDelegate> LoadedDelegates() { return Instance().LoadedDelegates(); }

@@ -1,6 +1,7 @@
 // The backend: payloads in, compiled delegates out.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "runtime/base/api.h"
 #include "runtime/base/error.h"
 #include "runtime/options.h"
+#include "runtime/tensor.h"
 
 namespace switchyard {
 
@@ -24,6 +26,11 @@ SWITCHYARD_API Backend& SwitchyardBackend();
 // Errors: as RegisterBackend(Backend*).
 SWITCHYARD_API Status RegisterBackend();
 
+// An instance of one's own: its options, packed weights and workspaces are shared with no other. It
+// must outlive its delegates. XNNPACK, of which the process has only one, gets none of its memory
+// through an instance, so that the code of it may be unloaded.
+SWITCHYARD_API std::unique_ptr<Backend> MakeSwitchyardBackend();
+
 // What runs where in a delegate that this backend loaded, and why.
 SWITCHYARD_API const RouteReport& LoadedReport(const DelegateHandle& handle);
 
@@ -36,6 +43,16 @@ struct LoadedDelegate {
 // The delegates that this backend has loaded and not destroyed yet, oldest first: for hosts whose
 // runtime keeps the handles to itself. Thread-safe.
 SWITCHYARD_API std::vector<LoadedDelegate> LoadedDelegates();
+
+// What a delegate's argument is: the tensor of the payload's bounds, without data. An input has the
+// dim order that the graph wants, an output the default order.
+struct Argument {
+  TensorView form;
+  bool is_output = false;
+};
+// In the order of Execute's arguments.
+SWITCHYARD_API std::vector<Argument> LoadedArguments(const DelegateHandle& handle);
+SWITCHYARD_API size_t NumLoadedArguments(const DelegateHandle& handle);
 
 // The rows of its options.
 SWITCHYARD_API std::span<const OptionRow> BackendOptionTable();

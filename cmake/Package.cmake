@@ -4,6 +4,8 @@
 #   switchyard::backend          libswitchyard.a, linked whole so that it registers itself
 #   switchyard::backend_shared   libswitchyard.so
 #   switchyard::executorch       libswitchyard_executorch.a, linked whole, and switchyard::backend
+#   switchyard::plugin           libswitchyard_plugin.so, to load at run time; switchyard::plugin_headers
+#                                is what a C host compiles with
 #   switchyard::executorch_shared  libswitchyard_executorch.so: to load at run time, or to preload
 #
 # Each archive holds the objects of its rooms. Programs of this tree link the rooms instead.
@@ -126,6 +128,16 @@ set_target_properties(
              COMPATIBLE_INTERFACE_STRING SWITCHYARD_LINK_FORM
 )
 
+# The module is backend/doors/'s; it links rooms of its own. All that its C hosts need is a header.
+add_library(switchyard_plugin_headers INTERFACE)
+set_target_properties(switchyard_plugin_headers PROPERTIES EXPORT_NAME plugin_headers)
+add_library(switchyard::plugin_headers ALIAS switchyard_plugin_headers)
+target_include_directories(
+  switchyard_plugin_headers INTERFACE "$<BUILD_INTERFACE:${headers}>"
+                                      "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>"
+)
+add_library(switchyard::plugin ALIAS switchyard_plugin)
+
 if(SWITCHYARD_EXECUTORCH)
   set(executorch_libraries executorch::runtime executorch::threadpool)
   switchyard_copy_headers("${headers}" ${SWITCHYARD_PUBLIC_HEADERS_EXECUTORCH})
@@ -163,6 +175,7 @@ if(NOT DEFINED CMAKE_INSTALL_RPATH)
   set_target_properties(
     switchyard_backend_shared PROPERTIES INSTALL_RPATH "$ORIGIN;${CMAKE_BUILD_RPATH}"
   )
+  set_target_properties(switchyard_plugin PROPERTIES INSTALL_RPATH "${CMAKE_BUILD_RPATH}")
   if(SWITCHYARD_EXECUTORCH)
     get_target_property(sdk executorch::runtime IMPORTED_LOCATION)
     cmake_path(GET sdk PARENT_PATH sdk)
@@ -207,7 +220,13 @@ function(switchyard_install_package)
     switchyard_backend_shared
   )
   switchyard_install_headers(backend ${SWITCHYARD_PUBLIC_HEADERS})
-  set(components backend)
+  install(
+    TARGETS switchyard_plugin switchyard_plugin_headers
+    EXPORT switchyard_plugin
+    LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}/switchyard" COMPONENT plugin
+  )
+  switchyard_install_headers(plugin ${SWITCHYARD_PUBLIC_HEADERS_PLUGIN})
+  set(components backend plugin)
   if(SWITCHYARD_EXECUTORCH)
     switchyard_install(
       executorch switchyard_executorch_archive switchyard_executorch switchyard_executorch_shared

@@ -26,6 +26,9 @@ set(SWITCHYARD_PUBLIC_HEADERS
     runtime/blob_runner.h
     runtime/host_services.h
     runtime/options.h
+    runtime/plugin.h=plugin.h
+    runtime/plugin_backend.h
+    runtime/plugin_loader.h
     runtime/registry.h
     runtime/tensor.h
     schema/graph.h
@@ -35,6 +38,8 @@ set(SWITCHYARD_PUBLIC_HEADERS
 )
 # Of component executorch.
 set(SWITCHYARD_PUBLIC_HEADERS_EXECUTORCH backend/doors/executorch.h)
+# Of component plugin.
+set(SWITCHYARD_PUBLIC_HEADERS_PLUGIN runtime/plugin.h=plugin.h)
 
 # Copies the headers of a list to DIRECTORY/switchyard/.
 function(switchyard_copy_headers directory)
@@ -43,6 +48,7 @@ function(switchyard_copy_headers directory)
     string(REGEX REPLACE ".*=" "" name "${row}")
     file(READ "${PROJECT_SOURCE_DIR}/${path}" text)
     string(REGEX REPLACE "(#include )\"([a-z_]+/[^\"]*)\"" "\\1\"switchyard/\\2\"" text "${text}")
+    string(REPLACE "switchyard/runtime/plugin.h" "switchyard/plugin.h" text "${text}")
     set(copy "${directory}/switchyard/${name}")
     set(present "")
     if(EXISTS "${copy}")

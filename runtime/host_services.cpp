@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdlib>
+#include <new>
 
 #include "runtime/base/checked_math.h"
 
@@ -28,14 +29,17 @@ class DroppingLogger final : public Logger {
 
 }  // namespace
 
-// Both are never destroyed: delegates may outlive static destruction.
+// Both are never destroyed: delegates may outlive static destruction. And not on the heap, where a
+// module that is unloaded would leave them behind.
 Allocator& DefaultAllocator() {
-  static Allocator& allocator = *new HeapAllocator;
+  alignas(HeapAllocator) static std::byte storage[sizeof(HeapAllocator)];
+  static Allocator& allocator = *new (storage) HeapAllocator;
   return allocator;
 }
 
 Logger& NullLogger() {
-  static Logger& logger = *new DroppingLogger;
+  alignas(DroppingLogger) static std::byte storage[sizeof(DroppingLogger)];
+  static Logger& logger = *new (storage) DroppingLogger;
   return logger;
 }
 

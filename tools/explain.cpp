@@ -6,6 +6,7 @@
 
 #include "backend/explain.h"
 #include "backend/plan/format_report.h"
+#include "backend/plan/report_json.h"
 #include "kernels/cpu_mask.h"
 #include "schema/payload.h"
 #include "tools/model_file.h"
@@ -41,67 +42,12 @@ std::vector<Delegate> DelegatesOf(const ModelFile& model) {
   return delegates;
 }
 
-// A name, or null for none.
-ordered_json NameOrNull(std::string_view name) {
-  return name.empty() ? ordered_json() : ordered_json(name);
-}
-
-ordered_json StockJson(const NodeReport& node) {
-  ordered_json json = {{"runs", Name(node.stock_form)}, {"islands", node.islands}};
-  json["remedies"] = ordered_json::array();
-  for (const StockRemedy& remedy : node.remedies) {
-    json["remedies"].push_back({{"id", remedy.id}, {"evidence", remedy.evidence}});
-  }
-  return json;
-}
-
-ordered_json NodeJson(const NodeReport& node) {
-  ordered_json json = {{"id", node.id}, {"debug_handle", node.debug_handle}, {"op", node.op}};
-  json["shapes"] = ordered_json::array();
-  for (const Dims& dims : node.shapes) {
-    json["shapes"].push_back(std::vector<size_t>(dims.begin(), dims.end()));
-  }
-  json["types"] = ordered_json::array();
-  for (DataType type : node.types) json["types"].push_back(Name(type));
-  json["macs"] = node.macs;
-  json["variant"] = node.variant ? ordered_json(Name(*node.variant)) : ordered_json();
-  json["route"] = node.kernel != nullptr ? "packed" : "stock";
-  json["kernel"] = nullptr;
-  if (node.kernel != nullptr) {
-    json["kernel"] = {{"name", node.kernel->name},
-                      {"gemm", NameOrNull(node.gemm)},
-                      {"gemv", NameOrNull(node.gemv)}};
-  } else {
-    json["stock"] = StockJson(node);
-  }
-  json["absorbed"] = ordered_json::array();
-  for (const AbsorbedNode& absorbed : node.absorbed) {
-    json["absorbed"].push_back({{"id", absorbed.id}, {"op", Info(absorbed.kind).name}});
-  }
-  if (!node.note.empty()) json["note"] = node.note;
-  json["reasons"] = ordered_json::array();
-  for (const Reason& reason : node.reasons) {
-    json["reasons"].push_back({{"id", Row(reason.id).id}, {"message", reason.ToString()}});
-  }
-  json["rejected"] = ordered_json::array();
-  for (const RejectedKernel& rejected : node.rejected) {
-    json["rejected"].push_back({{"kernel", rejected.kernel->name},
-                                {"reason", Row(rejected.reason.id).id},
-                                {"message", rejected.reason.ToString()}});
-  }
-  return json;
-}
-
 ordered_json DelegateJson(const Delegate& delegate, const RouteReport& report, bool all_nodes) {
-  ordered_json nodes = ordered_json::array();
-  for (const NodeReport& node : report.nodes) {
-    if (node.is_judged || all_nodes) nodes.push_back(NodeJson(node));
-  }
   return {{"method", delegate.method},
           {"index", delegate.index},
           {"lhs_packs", report.num_lhs_packs},
           {"islands", report.num_islands},
-          {"nodes", std::move(nodes)}};
+          {"nodes", ordered_json::parse(JsonOfNodes(report, all_nodes))}};
 }
 
 void PrintCpus(std::span<const std::string> names, std::span<const CpuFeatures> cpus,

@@ -199,6 +199,16 @@ Result<Dims> PhysicalDims(const Graph& graph, ValueIndex input, const TensorView
   return usable->dims;
 }
 
+std::vector<uint8_t> DefaultDimOrder(size_t rank) { return {kDefaultOrder, kDefaultOrder + rank}; }
+
+std::vector<uint8_t> WantedDimOrder(const Graph& graph, ValueIndex input) {
+  const size_t rank = graph.values[input].dims.rank();
+  if (rank == 4 && LayoutWantedFor(graph, input) == Layout::kChannelsLast) {
+    return {std::begin(kChannelsLastOrder), std::end(kChannelsLastOrder)};
+  }
+  return DefaultDimOrder(rank);
+}
+
 Result<std::vector<size_t>> LogicalSizes(const Value& output, const Dims& dims,
                                          const TensorView& tensor) {
   if (IsScalar(tensor, dims)) return std::vector<size_t>();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "runtime/base/dims.h"
@@ -30,6 +31,13 @@ namespace switchyard {
 // Errors: InvalidArgument (rank, bounds, a dim order that is none, an order that the graph does not
 // want); the message has the sizes, the order, and what is expected.
 Result<Dims> PhysicalDims(const Graph& graph, ValueIndex input, const TensorView& tensor);
+
+// 0, 1, ..., rank - 1.
+std::vector<uint8_t> DefaultDimOrder(size_t rank);
+
+// A dim order in which PhysicalDims takes an external input of any sizes: channels last where the
+// graph says so, else the default order.
+std::vector<uint8_t> WantedDimOrder(const Graph& graph, ValueIndex input);
 
 // The logical sizes that an output tensor must have when the graph computes `dims`:
 // sizes[dim_order[j]] = dims[j]. Errors: InvalidArgument (rank, a dim order that is none).

@@ -68,14 +68,14 @@ struct Initialization {
 std::atomic<const Initialization*> initialization = nullptr;
 std::once_flag once;
 
-void InitializeOnce(Allocator& allocator) {
-  static const xnn_allocator functions = {.context = &allocator,
+void InitializeOnce(Allocator* allocator) {
+  static const xnn_allocator functions = {.context = allocator,
                                           .allocate = &Allocate,
                                           .reallocate = &Reallocate,
                                           .deallocate = &Deallocate,
                                           .aligned_allocate = &AllocateAligned,
                                           .aligned_deallocate = &DeallocateAligned};
-  const xnn_status status = xnn_initialize(&functions);
+  const xnn_status status = xnn_initialize(allocator != nullptr ? &functions : nullptr);
   static const Initialization result = {
       .status = status,
       .uses_our_allocator = status == xnn_status_success && ReachesOurAllocator()};
@@ -84,7 +84,7 @@ void InitializeOnce(Allocator& allocator) {
 
 }  // namespace
 
-Status InitializeXnnpack(Allocator& allocator) {
+Status InitializeXnnpack(Allocator* allocator) {
   std::call_once(once, [&] { InitializeOnce(allocator); });
   const xnn_status status = initialization.load()->status;
   switch (status) {

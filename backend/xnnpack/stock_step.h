@@ -35,9 +35,10 @@ class XnnpackWorkspace {
   xnn_workspace* workspace_;
 };
 
-// Initialises XNNPACK once for the process, with `allocator` if nobody did it before. Thread-safe.
-// Errors: NotSupported (XNNPACK does not run on this CPU), MemoryAllocationFailed.
-Status InitializeXnnpack(Allocator& allocator);
+// Initialises XNNPACK once for the process, with `allocator` (null: the C library's heap) if nobody
+// did it before. Thread-safe. Errors: NotSupported (XNNPACK does not run on this CPU),
+// MemoryAllocationFailed.
+Status InitializeXnnpack(Allocator* allocator);
 // Whether the process's XNNPACK allocates through the allocator that we gave it.
 bool XnnpackUsesOurAllocator();
 

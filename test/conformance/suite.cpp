@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/plugin_loader.h"
 #include "runtime/registry.h"
 #include "test/conformance/case.h"
 #include "test/conformance/export.h"
@@ -23,6 +24,9 @@
 
 namespace switchyard::conformance {
 namespace {
+
+// A plugin is ours, judged as our own program is: by the same known issues.
+constexpr std::string_view kPluginsIssues = "switchyard-conformance";
 
 struct Arguments {
   std::string filter, backend, plugin, cpu;
@@ -61,7 +65,7 @@ Result<std::map<std::string, OptionValue>> LoadOptions(const Program& program,
     SWITCHYARD_ASSIGN(auto option, ParseOption(text));
     options.insert_or_assign(option.first, option.second);
   }
-  if (!options.empty() && !program.takes_options) {
+  if (!options.empty() && !program.takes_options && arguments.plugin.empty()) {
     return Fail(ErrorCode::kInvalidArgument,
                 "{} has no options: its backend is used as it is; leave out --cpu and --option",
                 program.name);
@@ -78,12 +82,14 @@ class Suite {
         arguments_(arguments),
         cases_(std::move(cases)),
         host_{&backend, nullptr, std::move(load_options)},
+        issues_of_(arguments.plugin.empty() ? program.name : kPluginsIssues),
         worker_([this](size_t index) { return RunInWorker(index); },
                 std::chrono::milliseconds(static_cast<int64_t>(arguments.timeout * 1000))) {
     report_.program = program.name;
     report_.backend = backend.name();
     report_.machine = MachineName();
     report_.seed = arguments.seed;
+    if (!arguments.plugin.empty()) report_.options += "plugin=" + arguments.plugin + ' ';
     for (const std::string& option : arguments.options) report_.options += option + ' ';
     if (!arguments.cpu.empty()) report_.options += "cpu_features=" + arguments.cpu;
   }
@@ -96,7 +102,7 @@ class Suite {
     const Case& item = cases_[index];
     ReportRow row{item.name, OperatorOf(item), VariantOf(item), item.must_pass, {}, {}};
     row.result = worker_.Run(index);
-    const KnownIssue* issue = FindKnownIssue(program_.name, item.name);
+    const KnownIssue* issue = FindKnownIssue(issues_of_, item.name);
     if (issue != nullptr) row.known_issue = issue->reason;
     report_.rows.push_back(row);
     const Outcome outcome = row.result.outcome;
@@ -110,7 +116,8 @@ class Suite {
     }
     if (row.result.passed()) return;
     const bool is_listed =
-        program_.lists_unsupported && report_.backend == program_.default_backend;
+        (program_.lists_unsupported && report_.backend == program_.default_backend) ||
+        !arguments_.plugin.empty();
     if (outcome == Outcome::kNotSupported && !item.must_pass && !is_listed) {
       GTEST_SKIP() << "not supported: " << row.result.detail;
     }
@@ -123,24 +130,45 @@ class Suite {
     std::string text = std::format("reproduce: {} --filter '{}' --seed {} --threads {}",
                                    program_.name, item.name, arguments_.seed, arguments_.threads);
     if (arguments_.backend != program_.default_backend) text += " --backend " + arguments_.backend;
+    if (!arguments_.plugin.empty()) text += " --plugin '" + arguments_.plugin + "'";
     if (!arguments_.cpu.empty()) text += " --cpu '" + arguments_.cpu + "'";
     for (const std::string& option : arguments_.options) text += " --option '" + option + "'";
     return text;
   }
 
   CaseResult RunInWorker(size_t index) {
-    if (!have_pool_ && program_.make_thread_pool) {
-      host_.thread_pool = program_.make_thread_pool(arguments_.threads);
+    if (!is_ready_) {
+      if (Status status = Prepare(); !status) {
+        CaseResult result;
+        result.outcome = Outcome::kFailStatus;
+        result.detail = status.error().ToString();
+        return result;
+      }
     }
-    have_pool_ = true;
+    is_ready_ = true;
     return RunCase(cases_[index], arguments_.seed, host_);
+  }
+
+  // What has threads is made in the worker: they would not survive the fork.
+  Status Prepare() {
+    if (arguments_.plugin.empty()) {
+      if (program_.make_thread_pool) {
+        host_.thread_pool = program_.make_thread_pool(arguments_.threads);
+      }
+      return {};
+    }
+    SWITCHYARD_ASSIGN(plugin_, LoadPlugin(arguments_.plugin, {.num_threads = arguments_.threads}));
+    host_.backend = plugin_.get();
+    return {};
   }
 
   const Program& program_;
   const Arguments& arguments_;
   std::vector<Case> cases_;
   Host host_;
-  bool have_pool_ = false;  // of the worker's copy of this object
+  const std::string_view issues_of_;       // the program whose known issues count
+  bool is_ready_ = false;                  // of the worker's copy of this object
+  std::unique_ptr<PluginBackend> plugin_;  // of the same
   Report report_;
   Worker worker_;
 };
@@ -187,12 +215,6 @@ int Usage(const Error& error) {
 }
 
 int Run(const Program& program, const Arguments& arguments) {
-  if (!arguments.plugin.empty()) {
-    return Usage({ErrorCode::kNotImplemented,
-                  std::format("--plugin '{}': backends cannot be loaded from files yet; link the "
-                              "backend into a program of the suite",
-                              arguments.plugin)});
-  }
   for (const std::filesystem::path& path : arguments.reports) {
     if (IsReportPath(path)) continue;
     return Usage({ErrorCode::kInvalidArgument,
@@ -222,8 +244,19 @@ int Run(const Program& program, const Arguments& arguments) {
   }
   auto load_options = LoadOptions(program, arguments);
   if (!load_options) return Usage(load_options.error());
-  Result<Backend*> backend = FindBackend(arguments.backend);
-  if (!backend) return Usage(backend.error());
+  // Only for its name, and to see that it loads: the worker loads it again.
+  std::unique_ptr<PluginBackend> plugin;
+  Result<Backend*> backend = nullptr;
+  if (arguments.plugin.empty()) {
+    backend = FindBackend(arguments.backend);
+    if (!backend) return Usage(backend.error());
+  } else {
+    auto loaded = LoadPlugin(arguments.plugin);
+    if (!loaded) return Usage(loaded.error());
+    plugin = *std::move(loaded);
+    std::cout << std::format("plugin: {}\n", plugin->description());
+    backend = plugin.get();
+  }
 
   Suite suite(program, arguments, *std::move(cases), **backend, *std::move(load_options));
   RegisterTests(suite);
@@ -255,9 +288,13 @@ int RunSuite(const Program& program, int argc, char** argv) {
   app.add_flag("--list", arguments.list, "print the names of the cases and stop");
   app.add_flag("--must-pass", arguments.must_pass,
                "only the cases that are run on every emulated CPU");
-  app.add_option("--backend", arguments.backend, "name of a registered backend")
-      ->capture_default_str();
-  app.add_option("--plugin", arguments.plugin, "shared library that has the backend (not yet)");
+  CLI::Option* backend =
+      app.add_option("--backend", arguments.backend, "name of a registered backend")
+          ->capture_default_str();
+  app.add_option("--plugin", arguments.plugin,
+                 "module with the backend (runtime/plugin.h): its path, or its name")
+      ->check([](const std::string& text) { return std::string(text.empty() ? "is empty" : ""); })
+      ->excludes(backend);
   app.add_option("--cpu", arguments.cpu,
                  "CPU features that the backend may use, as its option cpu_features takes them");
   app.add_option("--option", arguments.options, "KEY=VALUE of the backend's load options")

@@ -20,4 +20,4 @@ row("application, shared (`shared_link`)" "${WORK}/consumers/shared_link/shared_
 row("`libswitchyard.so`" "${PREFIX}/${LIBDIR}/libswitchyard.so")
 row("ExecuTorch application, static (`static_link`)" "${WORK}/consumers/static_link/static_link")
 row("`libswitchyard_executorch.so`" "${PREFIX}/${LIBDIR}/libswitchyard_executorch.so")
-row("module (`libswitchyard_plugin.so`)" "${PREFIX}/${LIBDIR}/libswitchyard_plugin.so")
+row("module (`libswitchyard_plugin.so`)" "${PREFIX}/${LIBDIR}/switchyard/libswitchyard_plugin.so")

@@ -142,7 +142,7 @@ TEST(Island, OutputsAreReadInsideToo) {
 }
 
 TEST(Island, SharesItsWorkspace) {
-  ASSERT_TRUE(InitializeXnnpack(DefaultAllocator()));
+  ASSERT_TRUE(InitializeXnnpack(&DefaultAllocator()));
   const auto workspace = XnnpackWorkspace::Create();
   ASSERT_TRUE(workspace) << workspace.error().message;
   const RunnerOptions options{.workspace = *workspace};
@@ -184,7 +184,7 @@ TEST(Island, RunsOnThreadsAndFromThreads) {
 
 TEST(Island, RunWithoutReshapeIsAnError) {
   const Graph graph = SmallNetwork();
-  ASSERT_TRUE(InitializeXnnpack(DefaultAllocator()));
+  ASSERT_TRUE(InitializeXnnpack(&DefaultAllocator()));
   const auto workspace = XnnpackWorkspace::Create();
   ASSERT_TRUE(workspace);
   const StockEnvironment environment{
@@ -238,7 +238,7 @@ TEST(Constants, ConsumedByPackingAreThoseOfProductsOnly) {
 }
 
 TEST(Initialization, TellsWhoseAllocatorXnnpackUses) {
-  ASSERT_TRUE(InitializeXnnpack(DefaultAllocator()));
+  ASSERT_TRUE(InitializeXnnpack(&DefaultAllocator()));
   EXPECT_TRUE(XnnpackUsesOurAllocator());
 }
 

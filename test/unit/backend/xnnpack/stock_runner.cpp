@@ -61,7 +61,7 @@ std::vector<float> RandomValues(size_t count, uint32_t seed) {
 
 Result<std::unique_ptr<StockRunner>> StockRunner::Create(const Graph& graph,
                                                          const RunnerOptions& options) {
-  SWITCHYARD_TRY(InitializeXnnpack(DefaultAllocator()));
+  SWITCHYARD_TRY(InitializeXnnpack(&DefaultAllocator()));
   std::unique_ptr<StockRunner> runner(new StockRunner(graph));
   if (options.num_threads > 1) runner->pool_ = pthreadpool_create(options.num_threads);
   std::vector<bool> own(graph.nodes.size());

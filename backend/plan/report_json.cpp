@@ -1,0 +1,102 @@
+#include "backend/plan/report_json.h"
+
+#include <format>
+#include <ranges>
+#include <string_view>
+
+namespace switchyard {
+namespace {
+
+// Text is UTF-8 already: names of tables, and numbers.
+std::string Quoted(std::string_view text) {
+  std::string json = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      json += '\\';
+      json += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      json += std::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      json += c;
+    }
+  }
+  return json + '"';
+}
+
+std::string QuotedOrNull(std::string_view text) { return text.empty() ? "null" : Quoted(text); }
+
+// `item` makes the JSON of one element.
+template <typename Range, typename Item>
+std::string List(Range&& range, Item item) {
+  std::string json = "[";
+  for (const auto& element : range) {
+    if (json.size() > 1) json += ',';
+    json += item(element);
+  }
+  return json + ']';
+}
+
+std::string Number(uint64_t number) { return std::to_string(number); }
+
+std::string KernelJson(const NodeReport& node) {
+  if (node.kernel == nullptr) return "null";
+  return std::format(R"({{"name":{},"gemm":{},"gemv":{}}})", Quoted(node.kernel->name),
+                     QuotedOrNull(node.gemm), QuotedOrNull(node.gemv));
+}
+
+std::string StockJson(const NodeReport& node) {
+  const auto remedy = [](const StockRemedy& row) {
+    return std::format(R"({{"id":{},"evidence":{}}})", Quoted(row.id), Quoted(row.evidence));
+  };
+  return std::format(R"({{"runs":{},"islands":{},"remedies":{}}})", Quoted(Name(node.stock_form)),
+                     List(node.islands, Number), List(node.remedies, remedy));
+}
+
+std::string NodeJson(const NodeReport& node) {
+  const auto type = [](DataType value) { return Quoted(Name(value)); };
+  const auto absorbed = [](const AbsorbedNode& other) {
+    return std::format(R"({{"id":{},"op":{}}})", other.id, Quoted(Info(other.kind).name));
+  };
+  const auto reason = [](const Reason& why) {
+    return std::format(R"({{"id":{},"message":{}}})", Quoted(Row(why.id).id),
+                       Quoted(why.ToString()));
+  };
+  const auto rejected = [](const RejectedKernel& other) {
+    return std::format(R"({{"kernel":{},"reason":{},"message":{}}})", Quoted(other.kernel->name),
+                       Quoted(Row(other.reason.id).id), Quoted(other.reason.ToString()));
+  };
+  std::string json = std::format(
+      R"({{"id":{},"debug_handle":{},"op":{},"shapes":{},"types":{},"macs":{},"variant":{},)"
+      R"("route":{},"kernel":{})",
+      node.id, node.debug_handle, Quoted(node.op),
+      List(node.shapes, [](const Dims& dims) { return List(dims.span(), Number); }),
+      List(node.types, type), node.macs, node.variant ? Quoted(Name(*node.variant)) : "null",
+      Quoted(node.kernel != nullptr ? "packed" : "stock"), KernelJson(node));
+  if (node.kernel == nullptr) json += std::format(R"(,"stock":{})", StockJson(node));
+  json += std::format(R"(,"absorbed":{})", List(node.absorbed, absorbed));
+  if (!node.note.empty()) json += std::format(R"(,"note":{})", Quoted(node.note));
+  return json + std::format(R"(,"reasons":{},"rejected":{}}})", List(node.reasons, reason),
+                            List(node.rejected, rejected));
+}
+
+}  // namespace
+
+std::string JsonOfNodes(const RouteReport& report, bool all_nodes) {
+  return List(report.nodes | std::views::filter([&](const NodeReport& node) {
+                return node.is_judged || all_nodes;
+              }),
+              NodeJson);
+}
+
+std::string JsonOfReport(const RouteReport& report, bool all_nodes) {
+  return std::format(
+      R"({{"version":1,"cpu":{{"host":{},"allowed":{}}},"lhs_packs":{},"islands":{},)"
+      R"("packed_weight_bytes":{},"shared_packed_weight_bytes":{},)"
+      R"("mapped_packed_weight_bytes":{},"nodes":{}}})",
+      Quoted(report.cpu.host.ToString()), Quoted(report.cpu.allowed.ToString()),
+      report.num_lhs_packs, report.num_islands, report.packed_weight_bytes,
+      report.shared_packed_weight_bytes, report.mapped_packed_weight_bytes,
+      JsonOfNodes(report, all_nodes));
+}
+
+}  // namespace switchyard

@@ -1,0 +1,48 @@
+// Text that a plugin writes for its host.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "runtime/base/error.h"
+#include "runtime/plugin.h"
+
+namespace switchyard {
+
+// A buffer for one message.
+class PluginMessage {
+ public:
+  PluginMessage() {
+    text_.struct_size = sizeof text_;
+    text_.data = buffer_.data();
+    text_.capacity = buffer_.size();
+  }
+  PluginMessage(const PluginMessage&) = delete;
+  PluginMessage& operator=(const PluginMessage&) = delete;
+
+  switchyard_text* get() { return &text_; }
+  // What was written, cut if it did not fit; does not trust who wrote it.
+  std::string_view view() const {
+    const std::string_view written(buffer_.data(), buffer_.size());
+    return written.substr(0, written.find('\0'));
+  }
+  // The status of a call that this was handed to.
+  Status StatusOf(switchyard_status status, std::string_view call) const {
+    if (status == SWITCHYARD_OK) return {};
+    if (view().empty()) {
+      return Fail(static_cast<ErrorCode>(status),
+                  "plugin: {} failed and said nothing; see its documentation", call);
+    }
+    const bool is_cut = text_.length >= buffer_.size();
+    return std::unexpected(
+        Error{static_cast<ErrorCode>(status), std::string(view()) + (is_cut ? "... (cut)" : "")});
+  }
+
+ private:
+  std::array<char, 4096> buffer_{};
+  switchyard_text text_{};
+};
+
+}  // namespace switchyard
