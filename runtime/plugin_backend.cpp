@@ -64,10 +64,24 @@ switchyard_tracer ToC(Tracer& tracer) {
   c.context = &tracer;
   c.now = [](void* context) { return static_cast<Tracer*>(context)->Now(); };
   c.event = [](void* context, const switchyard_event* event) {
-    const bool has_handle = event->num_nodes > 0 && event->debug_handles != nullptr;
-    static_cast<Tracer*>(context)->Event(
-        event->name, has_handle ? event->debug_handles[0] : SWITCHYARD_NO_DEBUG_HANDLE,
-        event->start, event->end);
+    // A kind of a newer module's is none of ours.
+    if (event->kind > SWITCHYARD_EVENT_OPERATOR) return;
+    const auto numbers = [&](const uint32_t* first) -> std::span<const uint32_t> {
+      if (first == nullptr) return {};
+      return {first, event->num_nodes};
+    };
+    static_cast<Tracer*>(context)->Event({.kind = static_cast<TraceKind>(event->kind),
+                                          .name = event->name,
+                                          .route = event->route,
+                                          .kernel = event->kernel,
+                                          .micro_kernel = event->micro_kernel,
+                                          .nodes = numbers(event->nodes),
+                                          .debug_handles = numbers(event->debug_handles),
+                                          .start = event->start,
+                                          .end = event->end});
+  };
+  c.from_nanoseconds = [](void* context, uint64_t nanoseconds) {
+    return static_cast<Tracer*>(context)->FromNanoseconds(nanoseconds);
   };
   return c;
 }

@@ -155,19 +155,25 @@ Result<PluginTracer> PluginTracer::From(const switchyard_tracer* theirs) {
 
 uint64_t PluginTracer::Now() { return c_.now(c_.context); }
 
-void PluginTracer::Event(std::string_view name, uint32_t debug_handle, uint64_t start,
-                         uint64_t end) {
-  const std::string terminated(name);
-  switchyard_event event{};
-  event.struct_size = sizeof event;
-  event.kind = SWITCHYARD_EVENT_STEP;
-  event.num_nodes = 1;
-  event.name = terminated.c_str();
-  event.route = event.kernel = event.micro_kernel = "";
-  event.debug_handles = &debug_handle;
-  event.start = start;
-  event.end = end;
-  c_.event(c_.context, &event);
+uint64_t PluginTracer::FromNanoseconds(uint64_t nanoseconds) {
+  return c_.from_nanoseconds == nullptr ? nanoseconds
+                                        : c_.from_nanoseconds(c_.context, nanoseconds);
+}
+
+void PluginTracer::Event(const TraceEvent& event) {
+  switchyard_event c{};
+  c.struct_size = sizeof c;
+  c.kind = static_cast<switchyard_event_kind>(event.kind);
+  c.num_nodes = static_cast<uint32_t>(event.nodes.size());
+  c.name = event.name.data();  // TraceEvent's strings are terminated
+  c.route = event.route.data();
+  c.kernel = event.kernel.data();
+  c.micro_kernel = event.micro_kernel.data();
+  c.nodes = event.nodes.data();
+  c.debug_handles = event.debug_handles.data();
+  c.start = event.start;
+  c.end = event.end;
+  c_.event(c_.context, &c);
 }
 
 Result<PluginNamedData> PluginNamedData::From(const switchyard_named_data* theirs) {

@@ -36,7 +36,8 @@ class PluginTracer final : public Tracer {
  public:
   static Result<PluginTracer> From(const switchyard_tracer* theirs);
   uint64_t Now() override;
-  void Event(std::string_view name, uint32_t debug_handle, uint64_t start, uint64_t end) override;
+  uint64_t FromNanoseconds(uint64_t nanoseconds) override;
+  void Event(const TraceEvent& event) override;
 
  private:
   explicit PluginTracer(const switchyard_tracer& c) : c_(c) {}

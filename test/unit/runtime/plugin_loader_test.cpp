@@ -79,8 +79,11 @@ struct KeepingLogger final : Logger {
 
 struct KeepingTracer final : Tracer {
   uint64_t Now() override { return ++now; }
-  void Event(std::string_view name, uint32_t debug_handle, uint64_t start, uint64_t end) override {
-    events.push_back(std::format("{} {} {}-{}", name, debug_handle, start, end));
+  void Event(const TraceEvent& event) override {
+    ASSERT_EQ(event.debug_handles.size(), 1u);
+    EXPECT_TRUE(event.nodes.empty());  // the plugin tells none
+    events.push_back(std::format("{} {} {} {}-{}", Name(event.kind), event.name,
+                                 event.debug_handles[0], event.start, event.end));
   }
   uint64_t now = 0;
   std::vector<std::string> events;
@@ -121,8 +124,8 @@ TEST(Plugin, RunsAsABackend) {
     EXPECT_THAT(tensors[1].sizes(), ElementsAre(2, 2));
     EXPECT_THAT(std::span(tensors[1].data<float>(), 4), ElementsAre(6, 12, 18, 24));
     ASSERT_TRUE(runner->Run(tensors, {.tracer = &at_execute}));
-    EXPECT_THAT(at_load.events, ElementsAre("scale 7 1-2"));
-    EXPECT_THAT(at_execute.events, ElementsAre("scale 7 1-2"));
+    EXPECT_THAT(at_load.events, ElementsAre("step scale 7 1-2"));
+    EXPECT_THAT(at_execute.events, ElementsAre("step scale 7 1-2"));
 
     const auto arguments = backend->Arguments(runner->handle());
     ASSERT_TRUE(arguments) << arguments.error().ToString();

@@ -107,6 +107,7 @@ static switchyard_status execute(switchyard_delegate* delegate,
   if (tracer == NULL && delegate->has_tracer) tracer = &delegate->tracer;
   switchyard_event event = {0};
   event.struct_size = sizeof event;
+  event.kind = SWITCHYARD_EVENT_STEP;
   event.name = "scale";
   event.route = event.kernel = event.micro_kernel = "";
   static const uint32_t handles[] = {7};
