@@ -83,8 +83,8 @@ endfunction()
 #
 # Half of a test's compile time is the headers of GoogleTest and of the standard library, so tests share
 # them precompiled. Libraries do not: theirs must name all that they need.
-add_custom_target(thread_tests)
 if(SWITCHYARD_BUILD_TESTS)
+  add_custom_target(thread_tests)
   file(CONFIGURE OUTPUT test_headers.cpp CONTENT "int main() {}\n")
   add_executable(switchyard_test_headers EXCLUDE_FROM_ALL "${CMAKE_CURRENT_BINARY_DIR}/test_headers.cpp")
   target_link_libraries(switchyard_test_headers PRIVATE GTest::gmock switchyard_options)

@@ -241,6 +241,10 @@ typedef struct switchyard_instance_config {
   uint32_t reserved; /* required up to here */
 } switchyard_instance_config;
 
+/* Executes will come with a tracer: XNNPACK's operators are to be timed. A tracer given to load
+ * says the same. */
+#define SWITCHYARD_LOAD_TRACED UINT64_C(1)
+
 typedef struct switchyard_load {
   uint64_t struct_size;
   const void* payload; /* may go as soon as load returns */
@@ -256,7 +260,8 @@ typedef struct switchyard_load {
   const switchyard_tracer* tracer;
   /* During load alone. */
   const switchyard_named_data* named_data;
-  uint64_t reserved[4];
+  uint64_t flags;
+  uint64_t reserved[3];
 } switchyard_load;
 
 typedef struct switchyard_execution {

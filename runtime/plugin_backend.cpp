@@ -203,6 +203,7 @@ Result<DelegateHandle*> PluginBackend::Init(const InitContext& context,
   load.options = option_pointers.data();
   load.num_options = option_pointers.size();
   load.model = context.model;
+  load.flags = context.is_traced ? SWITCHYARD_LOAD_TRACED : 0;
   // The defaults do not cross: the module has its own.
   const switchyard_allocator allocator = ToC(*services.allocator);
   if (services.allocator != &DefaultAllocator()) load.allocator = &allocator;

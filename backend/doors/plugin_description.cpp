@@ -35,7 +35,7 @@ uint32_t PluginSanitizers() {
 std::string DescribePlugin() {
   std::string kernels;
   for (const MicroKernel& row : KernelTable()) {
-    if (PackerVersion(row).empty()) continue;
+    if (!row.is_built || PackerVersion(row).empty()) continue;
     kernels.append(kernels.empty() ? "" : ", ").append(row.name);
   }
   return std::format("switchyard {}; kernels: {}; sanitizers: {}", SWITCHYARD_VERSION,

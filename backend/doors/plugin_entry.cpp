@@ -167,6 +167,7 @@ Result<InitContext> ContextOf(const switchyard_load& load, switchyard_delegate& 
   }
   if (load.method_name != nullptr) context.method_name = load.method_name;
   context.model = load.model;
+  context.is_traced = (load.flags & SWITCHYARD_LOAD_TRACED) != 0;
   if (load.num_options > kMaxOptions) {
     return Fail(ErrorCode::kInvalidArgument, "load: {} options, expected at most {}; pass fewer",
                 load.num_options, kMaxOptions);
@@ -186,6 +187,12 @@ switchyard_status Load(switchyard_instance* instance, const switchyard_load* loa
     SWITCHYARD_TRY(CheckPointer(delegate, "load: where the delegate goes"));
     SWITCHYARD_ASSIGN(const switchyard_load c,
                       ReadStruct(load, "load", SWITCHYARD_THROUGH(switchyard_load, num_options)));
+    if ((c.flags & ~SWITCHYARD_LOAD_TRACED) != 0) {
+      return Fail(ErrorCode::kNotSupported,
+                  "load: flags {:#x}, this module knows {:#x}; use a newer module, or leave the "
+                  "newer flags out",
+                  c.flags, SWITCHYARD_LOAD_TRACED);
+    }
     if (c.payload_bytes > 0) SWITCHYARD_TRY(CheckPointer(c.payload, "load: payload"));
     auto made = std::make_unique<switchyard_delegate>();
     made->instance = instance;

@@ -160,6 +160,10 @@ uint64_t PluginTracer::FromNanoseconds(uint64_t nanoseconds) {
                                         : c_.from_nanoseconds(c_.context, nanoseconds);
 }
 
+// Kinds are numbered alike.
+static_assert(SWITCHYARD_EVENT_WAIT == static_cast<int>(TraceKind::kWait));
+static_assert(SWITCHYARD_EVENT_OPERATOR == static_cast<int>(TraceKind::kOperator));
+
 void PluginTracer::Event(const TraceEvent& event) {
   switchyard_event c{};
   c.struct_size = sizeof c;

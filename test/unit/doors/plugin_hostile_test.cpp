@@ -86,7 +86,7 @@ TEST_F(PluginTest, OlderAndNewerStructsWorkOrAreRefused) {
   ExpectRefused(plugin_->load(instance, &newer.base, &none, message_), SWITCHYARD_INVALID_ARGUMENT,
                 "struct_size 5000");
   newer.base = LoadOfModel();
-  newer.base.reserved[3] = 1;
+  newer.base.reserved[2] = 1;
   ExpectRefused(plugin_->load(instance, &newer.base, &none, message_), SWITCHYARD_NOT_SUPPORTED,
                 "reserved words");
 

@@ -61,6 +61,7 @@ AT(switchyard_load, payload, 8);
 AT(switchyard_load, num_options, 40);
 AT(switchyard_load, model, 48);
 AT(switchyard_load, named_data, 80);
+AT(switchyard_load, flags, 88);
 SIZE(switchyard_load, 120);
 AT(switchyard_execution, tensors, 8);
 AT(switchyard_execution, num_tensors, 16);
