@@ -1,7 +1,8 @@
 """pytest plugin of executorch_suite; runs in its environment.
 
 - Nothing is downloaded: whoever tries is told so, and his test is recorded as one that needs it.
-- Each module and each test starts from a seed of its own, so that both backends see equal inputs.
+- Each module, each test and each comparison starts from a seed of its own, so that both backends see
+  equal inputs.
 - The session ends at once if it does not run on the backend that it was started for.
 - What starts and what ends is added to a list of JSON lines, so that a run can be taken up again.
 """
@@ -19,6 +20,7 @@ import zlib
 import numpy
 import pytest
 import torch
+from executorch.backends.test.harness import Tester
 
 from executorch_python import whose_backend_is_wrong
 
@@ -71,6 +73,20 @@ def seed(name):
     torch.manual_seed(number)
 
 
+def seed_around(run, name):
+    """`run`, a method of ExecuTorch's Tester that makes inputs and compares, from a seed of `name()`.
+
+    What exporting draws depends on what the process exported before, and comes between weights and
+    inputs.
+    """
+    def seeded(*arguments, **named):
+        seed(f"{name()}, inputs")
+        result = run(*arguments, **named)
+        seed(f"{name()}, next")
+        return result
+    return seeded
+
+
 class Plugin:
     def __init__(self, config):
         self.on_switchyard = os.environ["EXECUTORCH_SUITE_BACKEND"] == "switchyard"
@@ -80,12 +96,20 @@ class Plugin:
         self.library = make_torchvision_loadable()
         self.began = 0.0
         self.worst = ("passed", "")
+        self.current = ""
+        self.runs = 0
+        Tester.run_method_and_compare_outputs = seed_around(
+            Tester.run_method_and_compare_outputs, self.next_run)
         # Exporting makes very many small objects, few of them in cycles.
         gc.freeze()
         gc.set_threshold(100_000, 20, 50)
         torch.hub.download_url_to_file = Downloads.refuse_file
         socket.socket.connect = Downloads.refuse_connection
         socket.getaddrinfo = Downloads.refuse_connection
+
+    def next_run(self):
+        self.runs += 1
+        return f"{self.current}, {self.runs}"
 
     def record(self, **what):
         with self.list.open("a") as out:
@@ -122,6 +146,7 @@ class Plugin:
     def pytest_runtest_setup(self, item):
         self.current = self.test_name(item)
         self.began = time.monotonic()
+        self.runs = 0
         self.worst = ("passed", "")
         self.record(started=self.current)
         Downloads.wanted.clear()
