@@ -294,6 +294,7 @@ Result<std::vector<Dims>> CompiledDelegate::ReadInputDims(std::span<TensorView> 
   for (ValueIndex i : external_inputs_) {
     const Value& value = graph_.values[i];
     const TensorView& tensor = arguments[*value.external_id];
+    if (tensor.error != nullptr) return std::unexpected(*tensor.error);
     SWITCHYARD_ASSIGN(external_dims[*value.external_id], PhysicalDims(graph_, i, tensor));
     SWITCHYARD_TRY(CheckElementType(value, tensor));
     SWITCHYARD_TRY(CheckStorage(value, tensor));
@@ -372,6 +373,7 @@ Status CompiledDelegate::ResizeOutputs(std::span<TensorView> arguments) const {
   for (ValueIndex i : external_outputs_) {
     const Value& value = graph_.values[i];
     TensorView& tensor = arguments[*value.external_id];
+    if (tensor.error != nullptr) return std::unexpected(*tensor.error);
     SWITCHYARD_ASSIGN(const std::vector<size_t> sizes, LogicalSizes(value, shapes_[i], tensor));
     if (!std::ranges::equal(sizes, std::span(tensor.sizes).first(tensor.rank))) {
       if (tensor.resize == nullptr) {

@@ -34,6 +34,10 @@ struct SWITCHYARD_API TensorView {
   size_t capacity_bytes = 0;        // of `data`
   ResizeFunction resize = nullptr;  // null: the tensor cannot change its sizes
   void* host_tensor = nullptr;      // for `resize`
+  // Why the host's argument is no tensor of ours; null where it is one. A payload may leave
+  // arguments out, such as the number that a dynamic size is, so that this is an error of whoever
+  // uses it.
+  const Error* error = nullptr;
 
   bool HasDefaultDimOrder() const;
   // Bytes of the current sizes; nothing if it overflows.

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <deque>
 #include <format>
 #include <iterator>
 #include <limits>
@@ -341,9 +342,10 @@ class ExecutorchDoor final : public et::BackendInterface {
                  et::Span<et::EValue*> args) const {
     std::vector<TensorView> arguments;
     arguments.reserve(args.size());
+    std::deque<Error> errors;  // which the views point to
     for (size_t i = 0; i < args.size(); ++i) {
-      SWITCHYARD_ASSIGN(const TensorView view, ViewArgument(i, args[i]));
-      arguments.push_back(view);
+      const Result<TensorView> view = ViewArgument(i, args[i]);
+      arguments.push_back(view ? *view : TensorView{.error = &errors.emplace_back(view.error())});
     }
     std::optional<HostTracer> tracer;
     if (context.event_tracer() != nullptr) tracer.emplace(*context.event_tracer());

@@ -19,6 +19,8 @@ constexpr uint8_t kDefaultOrder[kMaxRank] = {0, 1, 2, 3, 4, 5};
 constexpr uint8_t kChannelsLastOrder[] = {0, 2, 3, 1};
 // The exporter's transpose from the default order to channels last.
 constexpr uint32_t kToChannelsLast[] = {0, 2, 3, 1};
+// And back; it may as well be the model's own, of an input in the default order.
+constexpr uint32_t kFromChannelsLast[] = {0, 3, 1, 2};
 
 template <typename T>
 std::string ToText(std::span<const T> numbers) {
@@ -81,17 +83,18 @@ bool IsSameData(const TensorView& tensor, DimOrder a, DimOrder b) {
   return dims_a == dims_b;
 }
 
-enum class Layout : uint8_t { kUnknown, kDefault, kChannelsLast };
+enum class Layout : uint8_t { kUnknown, kDefault, kChannelsLast, kEither };
 
 // What a node says about the layout of its first input.
 Layout LayoutWantedBy(const Node& node) {
   switch (node.kind) {
-    case NodeKind::kStaticTranspose:
-      // Another permutation may be the model's own, and then says nothing.
-      return std::ranges::equal(std::get<TransposeAttributes>(node.attributes).permutation,
-                                kToChannelsLast)
-                 ? Layout::kDefault
-                 : Layout::kUnknown;
+    case NodeKind::kStaticTranspose: {
+      // Another permutation is the model's own, and says nothing.
+      const auto& permutation = std::get<TransposeAttributes>(node.attributes).permutation;
+      if (std::ranges::equal(permutation, kToChannelsLast)) return Layout::kDefault;
+      if (std::ranges::equal(permutation, kFromChannelsLast)) return Layout::kEither;
+      return Layout::kUnknown;
+    }
     case NodeKind::kConv2d:
     case NodeKind::kDepthwiseConv2d:
     case NodeKind::kConvTranspose2d:
@@ -179,7 +182,7 @@ Result<Dims> PhysicalDims(const Graph& graph, ValueIndex input, const TensorView
   if (!is_ambiguous && rival == nullptr) return usable->dims;
 
   const Layout wanted = tensor.rank == 4 ? LayoutWantedFor(graph, input) : Layout::kUnknown;
-  if (wanted != Layout::kUnknown) {
+  if (wanted == Layout::kDefault || wanted == Layout::kChannelsLast) {
     const Reading* reading = &*std::ranges::find(readings, wanted, &Reading::layout);
     if (reading->is_within_bounds && !reading->is_same_data) {
       return Fail(ErrorCode::kInvalidArgument,
@@ -189,7 +192,8 @@ Result<Dims> PhysicalDims(const Graph& graph, ValueIndex input, const TensorView
     }
     return reading->is_within_bounds ? reading->dims : usable->dims;
   }
-  if (rival != nullptr && !readings[1].is_same_data) {
+  const bool is_either = wanted == Layout::kEither && readings[2].is_same_data;
+  if (rival != nullptr && !readings[1].is_same_data && !is_either) {
     return Fail(ErrorCode::kInvalidArgument,
                 "{}: fits the bounds {} in that order and in dim order {}, and the graph does not "
                 "show which one it was exported for; pass it in dim order {}",

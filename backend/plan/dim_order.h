@@ -26,7 +26,9 @@ namespace switchyard {
 // is in the order that the model was exported for. Then the graph says it: the first node that
 // reads the value (through elementwise ones) and is a transpose by 0, 2, 3, 1 wants the default
 // order, one that works on images wants channels last, and a tensor in the other order is refused.
-// If no node says it, the default order is accepted and any other refused.
+// One by 0, 3, 1, 2 takes both, since the exporter writes it for channels last and a model may have
+// it for the default order. If no node says it, the default order is accepted and any other
+// refused.
 //
 // Errors: InvalidArgument (rank, bounds, a dim order that is none, an order that the graph does not
 // want); the message has the sizes, the order, and what is expected.

@@ -219,7 +219,8 @@ Status CheckNode(const Graph& graph, const StockOperatorStep& step) {
   const size_t output_dim = transposed ? 1 : 0;
   if (node.inputs.size() > 2) {
     const Value& bias = graph.values[node.inputs[2]];
-    if (!bias.constant || !IsFloat(bias.type) || bias.dims != Dims{filter.dims[output_dim]}) {
+    if (!bias.constant || !IsFloat(bias.type) ||
+        bias.dims.NumElements() != filter.dims[output_dim]) {
       return refuse("its bias is not a float constant of one element per output channel");
     }
   }

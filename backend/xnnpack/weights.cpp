@@ -80,8 +80,8 @@ Status CheckWeights(const Lowering& lowering, const Dims& filter_dims, size_t ou
   }
   if (!HasBias(lowering)) return {};
   const Value& bias = lowering.input(2);
-  if (bias.dims != Dims{output_channels}) {
-    return Fail(ErrorCode::kInvalidProgram, "{}: bias {}, expected [{}]; export again",
+  if (bias.dims.NumElements() != output_channels) {
+    return Fail(ErrorCode::kInvalidProgram, "{}: bias {}, expected {} elements; export again",
                 lowering.DescribeNode(), ToString(bias.dims), output_channels);
   }
   return {};

@@ -271,6 +271,41 @@ TEST_P(WorkspaceSharingMode, ManyDelegatesFromManyThreads) {
   for (std::thread& thread : threads) thread.join();
 }
 
+// Exporters count an argument that no node reads, and such a one need not be a tensor.
+TEST(Delegate, ArgumentsThatThePayloadLeavesOutMayBeAnything) {
+  test::GraphBuilder b;
+  const ValueIndex x = b.Input(DataType::kF32, {3});
+  const ValueIndex y = b.Output(DataType::kF32, {3});
+  b.Add(NodeKind::kNegate, {x}, {y});
+  Graph graph = b.Build();
+  graph.values[x].external_id = 1;
+  graph.values[y].external_id = 3;
+  graph.num_externals = 4;
+  const auto payload = WritePayload(graph);
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes);
+  ASSERT_TRUE(runner) << runner.error().ToString();
+
+  const size_t sizes[] = {3};
+  OwnedTensor input(ElementType::kF32, sizes), output(ElementType::kF32, sizes);
+  input.data<float>()[2] = 5;
+  const Error no_tensor{ErrorCode::kInvalidType, "no tensor"};
+  const TensorView anything{.error = &no_tensor};
+  TensorView views[] = {anything, input.View(), anything, output.View()};
+  const Status status = runner->Run(std::span(views));
+  ASSERT_TRUE(status) << status.error().ToString();
+  EXPECT_EQ(output.data<float>()[2], -5);
+
+  for (const size_t used : {1, 3}) {
+    TensorView bad[] = {anything, input.View(), anything, output.View()};
+    bad[used] = anything;
+    const Status refused = runner->Run(std::span(bad));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kInvalidType);
+    EXPECT_EQ(refused.error().message, "no tensor");
+  }
+}
+
 TEST(BackendOptions, GlobalAndUnknown) {
   Backend& backend = SwitchyardBackend();
   EXPECT_EQ(*backend.GetOption("workspace_sharing_mode"), OptionValue(int64_t{0}));

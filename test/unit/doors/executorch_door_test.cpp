@@ -62,6 +62,7 @@ class RecordingBackend final : public Backend {
                  std::span<TensorView> views) override {
     handle = delegate;
     arguments.assign(views.begin(), views.end());
+    if (used && views[*used].error != nullptr) return std::unexpected(*views[*used].error);
     if (!resize_last_to.empty()) {
       TensorView& last = views.back();
       if (Status status = last.resize(last, resize_last_to); !status) return status;
@@ -114,6 +115,7 @@ class RecordingBackend final : public Backend {
   bool has_named_data = false, is_traced = false;
   DelegateHandle* handle = nullptr;
   std::vector<TensorView> arguments;
+  std::optional<size_t> used;  // the argument whose error it returns
 };
 
 class HostNamedData final : public et::NamedDataMap {
@@ -324,19 +326,28 @@ TEST_F(ExecutorchDoor, DimOrderAndScalars) {
   EXPECT_EQ(backend_.arguments[1].capacity_bytes, sizeof(float));
 }
 
-TEST_F(ExecutorchDoor, ArgumentsThatAreNoTensorsOrOfNoTypeOfOurs) {
+// A number beside the tensors is what a dynamic size is; payloads have no value for it.
+TEST_F(ExecutorchDoor, ArgumentsThatAreNoTensorsOrOfNoTypeOfOursAreErrorsOfWhoUsesThem) {
   float data[4] = {};
   double wide[4] = {};
   TensorPtr tensor = make_tensor_ptr({4}, data);
   TensorPtr doubles = make_tensor_ptr({4}, wide, ScalarType::Double);
-  EXPECT_EQ(Execute({tensor, et::EValue(int64_t{3})}), et::Error::InvalidArgument);
-  EXPECT_NE(host_.Errors().find("argument 1"), std::string::npos) << host_.Errors();
-  EXPECT_EQ(Execute({et::EValue()}), et::Error::InvalidArgument);
-  EXPECT_EQ(Execute({doubles}), et::Error::InvalidType);
-  EXPECT_TRUE(backend_.arguments.empty()) << "the backend was called";
+  const std::vector<et::EValue> values = {tensor, et::EValue(int64_t{3}), et::EValue(), doubles};
+  backend_.used = 0;
+  EXPECT_EQ(Execute(values), et::Error::Ok);
+  EXPECT_EQ(backend_.arguments[0].data, data);
+  for (const auto& [used, error] : {std::pair{1, et::Error::InvalidArgument},
+                                    {2, et::Error::InvalidArgument},
+                                    {3, et::Error::InvalidType}}) {
+    backend_.used = used;
+    EXPECT_EQ(Execute(values), error);
+    EXPECT_NE(host_.Errors().find(std::format("argument {}", used)), std::string::npos)
+        << host_.Errors();
+  }
 
   et::BackendExecutionContext context;
   et::EValue* null = nullptr;
+  backend_.used = 0;
   EXPECT_EQ(door_->execute(context, handle_, {&null, 1}), et::Error::InvalidArgument);
 }
 

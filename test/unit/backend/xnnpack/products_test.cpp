@@ -54,6 +54,22 @@ TEST(StockFullyConnected, Float) {
   }
 }
 
+// What addmm's exporter writes: a bias [1, N], which packing reads as N numbers.
+TEST(StockFullyConnected, BiasOfHigherRank) {
+  const auto x = RandomValues(kM * kK, 1), w = RandomValues(kN * kK, 2), c = RandomValues(kN, 3);
+  for (const DataType type : {kF32, kF16}) {
+    SCOPED_TRACE(Name(type));
+    GraphBuilder b;
+    const ValueIndex in = b.Input(type, {kM, kK});
+    const ValueIndex out = b.Output(type, {kM, kN});
+    b.Add(NodeKind::kFullyConnected,
+          {in, FloatConstant(b, type, {kN, kK}, w), FloatConstant(b, type, {1, kN}, c)}, {out});
+    const auto result = RunStock(b.Build(), {FloatTensor(type, {kM, kK}, x)});
+    ASSERT_TRUE(result) << result.error().message;
+    ExpectNear(Floats(type, (*result)[1]), Product(x, w, c, kM, kN, kK), Tolerance(type));
+  }
+}
+
 TEST(StockFullyConnected, MixedActivations) {
   const auto x = RandomValues(kM * kK, 1), w = RandomValues(kN * kK, 2);
   for (const auto& [from, to] : {std::pair{kF32, kF16}, {kF16, kF32}, {kBF16, kF32}}) {
