@@ -117,6 +117,15 @@ function(switchyard_test name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
   add_test(NAME ${name} COMMAND ${name})
   switchyard_test_properties(${name} TIMEOUT ${arg_TIMEOUT} LABELS unit ${arg_LABELS})
+  if(CMAKE_CROSSCOMPILING)
+    # Where a CPU is emulated, a fraction of what says the same on every CPU.
+    set_property(
+      TEST ${name}
+      APPEND
+      PROPERTY ENVIRONMENT SWITCHYARD_TEST_MODEL_BYTES=50000 SWITCHYARD_TEST_MUTANTS=1000
+               SWITCHYARD_TEST_MUTANTS_EACH=5
+    )
+  endif()
   if("threads" IN_LIST arg_LABELS)
     add_dependencies(thread_tests ${name})
   endif()

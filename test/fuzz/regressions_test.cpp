@@ -20,7 +20,7 @@ namespace {
 
 // Where a CPU is emulated a graph takes longer.
 #if defined(__aarch64__)
-constexpr size_t kNumDrawn = 150;
+constexpr size_t kNumDrawn = 60;
 #else
 constexpr size_t kNumDrawn = 300;
 #endif

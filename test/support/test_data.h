@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <memory>
@@ -23,6 +25,13 @@ Result<std::vector<std::byte>> ReadFile(const std::filesystem::path& path);
 template <typename T>
 void Put(std::vector<std::byte>& bytes, size_t offset, T number) {
   std::memcpy(bytes.data() + offset, &number, sizeof number);
+}
+
+// Bytes of a program: for tests of every model that say nothing new about large ones. There is a
+// limit where the CPU is emulated.
+inline size_t LargestModel() {
+  const char* limit = std::getenv("SWITCHYARD_TEST_MODEL_BYTES");
+  return limit == nullptr ? SIZE_MAX : std::strtoull(limit, nullptr, 10);
 }
 
 // Folders with a model.pte or model.bpte, sorted by name, each name once; only those whose name

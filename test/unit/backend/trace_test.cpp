@@ -120,19 +120,13 @@ std::vector<RecordingTracer::Recorded> Trace(Loaded& loaded) {
   return tracer.events;
 }
 
-// Bytes; there is a limit where the CPU is emulated.
-size_t LargestModel() {
-  const char* limit = std::getenv("SWITCHYARD_TEST_MODEL_BYTES");
-  return limit == nullptr ? SIZE_MAX : std::strtoull(limit, nullptr, 10);
-}
-
 TEST(Trace, OfEveryRealModel) {
   size_t num_operators = 0, num_packed = 0, num_payloads = 0;
   for (const auto& folder : test::ModelFolders()) {
     const auto model =
         test::LoadModel(folder, exists(folder / "model.pte") ? "model.pte" : "model.bpte");
     ASSERT_TRUE(model) << model.error().ToString();
-    if (model->file.size() > LargestModel()) continue;
+    if (model->file.size() > test::LargestModel()) continue;
     for (const test::ModelPayload& payload : model->payloads) {
       SCOPED_TRACE(payload.name);
       Loaded loaded = Load(*model, payload, /*is_traced=*/true);

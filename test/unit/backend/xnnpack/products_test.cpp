@@ -66,7 +66,7 @@ TEST(StockFullyConnected, BiasOfHigherRank) {
           {in, FloatConstant(b, type, {kN, kK}, w), FloatConstant(b, type, {1, kN}, c)}, {out});
     const auto result = RunStock(b.Build(), {FloatTensor(type, {kM, kK}, x)});
     ASSERT_TRUE(result) << result.error().message;
-    ExpectNear(Floats(type, (*result)[1]), Product(x, w, c, kM, kN, kK), Tolerance(type));
+    ExpectNear(Floats(type, (*result)[1]), Product(x, w, c, kM, kN, kK), SumTolerance(type));
   }
 }
 
