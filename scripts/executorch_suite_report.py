@@ -10,6 +10,13 @@ END = "<!-- /scripts/executorch_suite -->"
 
 # A test (or the beginning of its name) that does not end alike on both, or fails on both, and why.
 EXPLAINED = {
+    "ops/test_linear.py::TestLinear::test_linear_qd8_f32_per_channel_int4":
+        "63 input channels: with int4 weights and an odd depth, ExecuTorch's own takes the first "
+        "element of the next row into a row's range (`fc.qp8_f32_qc4w.odd_k.growing_rows` in "
+        "[conformance.md](conformance.md)); whether the test sees it depends on the inputs",
+    "models/mobilebert.py::TestMobilebert::test_fp32_mobilebert":
+        "fails while exporting, before a backend runs: the partitioner leaves an addition to the "
+        "host, and the test expects none",
 }
 
 
