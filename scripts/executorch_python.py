@@ -1,6 +1,6 @@
 """ExecuTorch in Python, on Switchyard or on its own backend.
 
-What run_in_python, executorch_suite and conformance share: the pinned version, virtual environments,
+What run_in_python, inspect_etdump, executorch_suite and conformance share: the pinned version, virtual environments,
 how Python is started with our library preloaded, and the proof of whose backend a process runs on.
 
 ExecuTorch in Python brings its own XNNPACK backend. The first backend of a name wins, so preloading
@@ -24,6 +24,9 @@ PRESET = "amd64"
 SYSROOT = pathlib.Path(os.environ.get("SWITCHYARD_SYSROOTS", ROOT / ".sysroot")) / PRESET
 LIBRARY = ROOT / "build" / PRESET / "lib" / "libswitchyard_executorch.so"
 TORCH = "torch==2.13.0"
+# ExecuTorch's own list of dependencies is for exporting models; to run them and to read what they
+# traced, these are enough.
+TO_RUN = [TORCH, "numpy", "flatbuffers", "pandas", "pyyaml", "ruamel.yaml", "tabulate"]
 
 
 def executorch_version():
@@ -56,6 +59,12 @@ def make_environment(folder, packages, alone=()):
         run(python, "-m", "pip", "install", "-q", "--no-deps", *alone, check=True)
     stamp.write_text(wanted)
     return python
+
+
+def environment_to_run():
+    """The environment in build/python: ExecuTorch of the SDK's version. Returns its Python."""
+    return make_environment(ROOT / "build" / "python", TO_RUN,
+                            [f"executorch=={executorch_version()}"])
 
 
 def build(*targets):
