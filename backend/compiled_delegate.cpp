@@ -70,8 +70,7 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
                                    std::shared_ptr<Workspace> workspace)
     : services_(context.services),
       options_(options),
-      is_profiled_(options.profile_operators &&
-                   (context.is_traced || context.services.tracer != nullptr)),
+      is_traced_(context.is_traced || context.services.tracer != nullptr),
       workspace_(std::move(workspace)) {}
 
 CompiledDelegate::~CompiledDelegate() {
@@ -192,7 +191,7 @@ Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,
-                                           .profile = is_profiled_};
+                                           .profile = is_traced_ && options_.profile_operators};
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   std::lock_guard lock(workspace_->mutex);
   steps_.clear();
@@ -201,11 +200,16 @@ Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_
                       CreateRunner(step, constant_data, stock_environment, packed_environment));
     steps_.push_back(std::move(runner));
   }
-  trace_ = TraceTable(DescribeSteps(graph_, plan_, routes_));
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].stock != nullptr) trace_.AddOperators(graph_, i, steps_[i].stock->operators());
-  }
+  trace_.reset();
+  if (is_traced_) MakeTrace();
   return {};
+}
+
+void CompiledDelegate::MakeTrace() {
+  trace_.emplace(DescribeSteps(graph_, plan_, routes_));
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].stock != nullptr) trace_->AddOperators(graph_, i, steps_[i].stock->operators());
+  }
 }
 
 Result<CompiledDelegate::Runner> CompiledDelegate::CreateRunner(
@@ -240,12 +244,12 @@ void CompiledDelegate::ReportWeights() {
   }
 }
 
-std::vector<Argument> CompiledDelegate::Arguments() const {
-  std::vector<Argument> arguments(graph_.num_externals);
-  for (const auto& values : {external_inputs_, external_outputs_}) {
-    for (ValueIndex i : values) {
+Argument CompiledDelegate::DescribeArgument(size_t index) const {
+  Argument argument;
+  for (const auto* values : {&external_inputs_, &external_outputs_}) {
+    for (ValueIndex i : *values) {
       const Value& value = graph_.values[i];
-      Argument& argument = arguments[*value.external_id];
+      if (*value.external_id != index) continue;
       argument.is_output = value.is_external_output;
       TensorView& form = argument.form;
       form.element_type = ExternalElementType(value.type).value_or(ElementType::kF32);
@@ -258,7 +262,7 @@ std::vector<Argument> CompiledDelegate::Arguments() const {
       }
     }
   }
-  return arguments;
+  return argument;
 }
 
 Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<TensorView> arguments) {
@@ -273,6 +277,7 @@ Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<Tensor
   std::lock_guard lock(mutex_);
   std::lock_guard workspace_lock(workspace_->mutex);
   clock.Finish(TraceKind::kWait);
+  if (tracer != nullptr && !trace_) MakeTrace();
   SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
   SWITCHYARD_TRY(Reshape(std::move(external_dims)));
   SWITCHYARD_TRY(ResizeOutputs(arguments));
@@ -408,8 +413,8 @@ Status CompiledDelegate::RunSteps(Tracer* tracer) {
       SWITCHYARD_TRY(runner.stock->Run(data_));
     }
     if (tracer == nullptr) continue;
-    trace_.Report(*tracer, i, start, runner.stock.get(),
-                  runner.packed != nullptr ? runner.packed->MicroKernelName() : "");
+    trace_->Report(*tracer, i, start, runner.stock.get(),
+                   runner.packed != nullptr ? runner.packed->MicroKernelName() : "");
   }
   return {};
 }

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -39,8 +40,8 @@ class CompiledDelegate : public DelegateHandle {
   // What runs where, and why.
   const RouteReport& report() const { return report_; }
 
-  // See LoadedArguments (backend/switchyard_backend.h).
-  std::vector<Argument> Arguments() const;
+  // See LoadedArgument (backend/switchyard_backend.h).
+  Argument DescribeArgument(size_t index) const;
   size_t num_arguments() const { return graph_.num_externals; }
 
   // See Backend::Execute. Calls for one delegate are serialized.
@@ -84,11 +85,13 @@ class CompiledDelegate : public DelegateHandle {
   Status Grow(AlignedBuffer& buffer, size_t bytes, std::string_view purpose);
   Status ResizeOutputs(std::span<TensorView> arguments) const;
   Status BindArguments(std::span<TensorView> arguments);
+  // What traces say of steps_.
+  void MakeTrace();
   Status RunSteps(Tracer* tracer);
 
   const HostServices services_;
   const LoadOptions options_;
-  const bool is_profiled_;  // islands time their operators
+  const bool is_traced_;  // at load; one that is traced later makes its trace then
   const std::shared_ptr<Workspace> workspace_;
   std::shared_ptr<PackedStore> packed_store_;  // null without packed_cache_path
 
@@ -96,8 +99,8 @@ class CompiledDelegate : public DelegateHandle {
   Plan plan_;
   MaskedCpu cpu_ = CpuFeatures();
   std::vector<Route> routes_;
-  std::vector<Runner> steps_;  // as plan_.steps
-  TraceTable trace_;
+  std::vector<Runner> steps_;        // as plan_.steps
+  std::optional<TraceTable> trace_;  // of steps_, once there is a tracer
   RouteReport report_;
   std::vector<AlignedBuffer> kept_constants_;
   std::vector<ValueIndex> external_inputs_, external_outputs_;

@@ -120,8 +120,8 @@ const RouteReport& LoadedReport(const DelegateHandle& handle) {
   return static_cast<const CompiledDelegate&>(handle).report();
 }
 
-std::vector<Argument> LoadedArguments(const DelegateHandle& handle) {
-  return static_cast<const CompiledDelegate&>(handle).Arguments();
+Argument LoadedArgument(const DelegateHandle& handle, size_t index) {
+  return static_cast<const CompiledDelegate&>(handle).DescribeArgument(index);
 }
 
 size_t NumLoadedArguments(const DelegateHandle& handle) {

@@ -50,9 +50,9 @@ struct Argument {
   TensorView form;
   bool is_output = false;
 };
-// In the order of Execute's arguments.
-SWITCHYARD_API std::vector<Argument> LoadedArguments(const DelegateHandle& handle);
 SWITCHYARD_API size_t NumLoadedArguments(const DelegateHandle& handle);
+// `index`, less than that, counts Execute's arguments.
+SWITCHYARD_API Argument LoadedArgument(const DelegateHandle& handle, size_t index);
 
 // The rows of its options.
 SWITCHYARD_API std::span<const OptionRow> BackendOptionTable();

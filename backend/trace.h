@@ -1,5 +1,5 @@
-// What a delegate tells its host's tracer. All text is made when the delegate is loaded, so that an
-// execute that is traced allocates no more than one that is not.
+// What a delegate tells its host's tracer. All text is made once: when the delegate is loaded, if
+// it is to be traced, so that an execute that is traced allocates no more than one that is not.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,6 @@ namespace switchyard {
 
 class TraceTable {
  public:
-  TraceTable() = default;
   explicit TraceTable(std::vector<StepDescription> steps);
 
   // What XNNPACK times inside a step.

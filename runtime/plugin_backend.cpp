@@ -26,13 +26,7 @@ switchyard_element_type ToC(ElementType type) { return static_cast<uint32_t>(typ
 
 // Writes a host's error where the module reads it.
 switchyard_status Report(const Error& error, switchyard_text* message) {
-  const size_t length = error.message.size();
-  if (message->capacity > 0) {
-    const size_t copied = std::min<size_t>(length, message->capacity - 1);
-    std::memcpy(message->data, error.message.data(), copied);
-    message->data[copied] = '\0';
-  }
-  message->length = length;
+  WriteText(message, error.message);
   return static_cast<switchyard_status>(error.code);
 }
 
@@ -267,27 +261,17 @@ Status PluginBackend::SetOption(std::string_view key, const OptionValue& value) 
 
 Result<OptionValue> PluginBackend::GetOption(std::string_view key) const {
   const std::string terminated(key);
-  std::string text(256, '\0');
-  for (;;) {
-    switchyard_option value{};
-    value.struct_size = sizeof value;
-    switchyard_text c_text{};
-    c_text.struct_size = sizeof c_text;
-    c_text.data = text.data();
-    c_text.capacity = text.size();
-    PluginMessage message;
-    SWITCHYARD_TRY(message.StatusOf(
-        plugin_.get_option(instance_, terminated.c_str(), &value, &c_text, message.get()),
-        "get_option"));
-    if (value.kind == SWITCHYARD_OPTION_BOOL) return OptionValue(value.number != 0);
-    if (value.kind == SWITCHYARD_OPTION_INT) return OptionValue(value.number);
-    // Another thread may have set a longer one in between.
-    if (c_text.length < text.size()) {
-      text.resize(c_text.length);
-      return OptionValue(text);
-    }
-    text.resize(c_text.length + 1);
-  }
+  switchyard_option value{};
+  value.struct_size = sizeof value;
+  SWITCHYARD_ASSIGN(std::string spelt, ReadText([&](switchyard_text& text) {
+                      PluginMessage message;
+                      return message.StatusOf(plugin_.get_option(instance_, terminated.c_str(),
+                                                                 &value, &text, message.get()),
+                                              "get_option");
+                    }));
+  if (value.kind == SWITCHYARD_OPTION_BOOL) return OptionValue(value.number != 0);
+  if (value.kind == SWITCHYARD_OPTION_INT) return OptionValue(value.number);
+  return OptionValue(std::move(spelt));
 }
 
 Result<std::vector<PluginArgument>> PluginBackend::Arguments(DelegateHandle* handle) const {
@@ -329,21 +313,11 @@ Result<std::string> PluginBackend::Report(DelegateHandle* handle, ReportFormat f
   request.struct_size = sizeof request;
   request.format = format == ReportFormat::kJson ? SWITCHYARD_REPORT_JSON : SWITCHYARD_REPORT_TEXT;
   request.flags = all_nodes ? SWITCHYARD_REPORT_ALL_NODES : 0;
-  std::string text;
-  for (;;) {
-    switchyard_text c_text{};
-    c_text.struct_size = sizeof c_text;
-    c_text.data = text.data();
-    c_text.capacity = text.size();
+  return ReadText([&](switchyard_text& text) {
     PluginMessage message;
-    SWITCHYARD_TRY(message.StatusOf(
-        plugin_.report(DelegateOf(handle), &request, &c_text, message.get()), "report"));
-    if (c_text.length < text.size()) {
-      text.resize(c_text.length);
-      return text;
-    }
-    text.resize(c_text.length + 1);
-  }
+    return message.StatusOf(plugin_.report(DelegateOf(handle), &request, &text, message.get()),
+                            "report");
+  });
 }
 
 }  // namespace switchyard

@@ -1,6 +1,7 @@
-// Text that a plugin writes for its host.
+// Text that crosses the C plugin ABI.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <string>
@@ -10,6 +11,34 @@
 #include "runtime/plugin.h"
 
 namespace switchyard {
+
+// As snprintf. `text` may be null. Allocates nothing.
+inline void WriteText(switchyard_text* text, std::string_view written) {
+  if (text == nullptr) return;
+  if (text->capacity > 0) {
+    const size_t copied = std::min<uint64_t>(written.size(), text->capacity - 1);
+    std::copy_n(written.data(), copied, text->data);
+    text->data[copied] = '\0';
+  }
+  text->length = written.size();
+}
+
+// What `write(text)` writes, however long it is: asked again with more room until it fits.
+template <typename Write>
+Result<std::string> ReadText(Write write) {
+  std::string read(256, '\0');
+  for (;;) {
+    switchyard_text text{};
+    text.struct_size = sizeof text;
+    text.data = read.data();
+    text.capacity = read.size();
+    SWITCHYARD_TRY(write(text));
+    const bool fits = text.length < read.size();
+    // Of the next try: another thread may have made it longer in between.
+    read.resize(fits ? text.length : text.length + 1);
+    if (fits) return read;
+  }
+}
 
 // A buffer for one message.
 class PluginMessage {

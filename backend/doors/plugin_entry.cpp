@@ -307,13 +307,13 @@ switchyard_status DescribeArgument(switchyard_delegate* delegate, uint64_t index
     SWITCHYARD_TRY(CheckPointer(info, "describe_argument: where the answer goes"));
     SWITCHYARD_TRY(CheckStructSize(info->struct_size, "describe_argument",
                                    SWITCHYARD_THROUGH(switchyard_argument_info, dim_order)));
-    const std::vector<Argument> arguments = LoadedArguments(*delegate->handle);
-    if (index >= arguments.size()) {
+    const size_t count = NumLoadedArguments(*delegate->handle);
+    if (index >= count) {
       return Fail(ErrorCode::kInvalidArgument,
                   "describe_argument: index {}, expected less than {}; ask num_arguments", index,
-                  arguments.size());
+                  count);
     }
-    const Argument& argument = arguments[index];
+    const Argument argument = LoadedArgument(*delegate->handle, index);
     info->element_type = ToC(argument.form.element_type);
     info->is_output = argument.is_output ? 1 : 0;
     info->rank = static_cast<uint32_t>(argument.form.rank);

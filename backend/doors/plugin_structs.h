@@ -1,5 +1,4 @@
-// Reading a host's structs of the C plugin ABI, and writing its text. See runtime/plugin.h for the
-// rules.
+// Reading a host's structs of the C plugin ABI. See runtime/plugin.h for the rules.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 
 #include "runtime/base/error.h"
 #include "runtime/plugin.h"
+#include "runtime/plugin_message.h"
 
 // The bytes of a struct up to the end of `member`.
 #define SWITCHYARD_THROUGH(type, member) \
@@ -72,17 +72,6 @@ inline Status CheckText(const switchyard_text* text, std::string_view name) {
                 read->capacity);
   }
   return {};
-}
-
-// As snprintf. `text` has passed CheckText. Allocates nothing.
-inline void WriteText(switchyard_text* text, std::string_view written) {
-  if (text == nullptr) return;
-  if (text->capacity > 0) {
-    const size_t copied = std::min<uint64_t>(written.size(), text->capacity - 1);
-    std::copy_n(written.data(), copied, text->data);
-    text->data[copied] = '\0';
-  }
-  text->length = written.size();
 }
 
 }  // namespace switchyard
