@@ -76,7 +76,12 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
 CompiledDelegate::~CompiledDelegate() {
   // XNNPACK takes the island's runtime off the workspace.
   std::lock_guard lock(workspace_->mutex);
-  steps_.clear();
+  DestroySteps();
+}
+
+void CompiledDelegate::DestroySteps() {
+  // XNNPACK looks for a runtime from the newest one on.
+  while (!steps_.empty()) steps_.pop_back();
 }
 
 Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
@@ -94,6 +99,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   // Refuses what would not fit before anything of that size is made.
   SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph_));
   SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
+  SWITCHYARD_TRY(CheckRepeatedWeights(graph_, options_.max_workspace_bytes));
 
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
     if (graph_.values[i].is_external_input) external_inputs_.push_back(i);
@@ -115,7 +121,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
     }
   }
   std::vector<AlignedBuffer> temporary;
-  SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
+  SWITCHYARD_ASSIGN(const ConstantData constants, PrepareConstants(temporary));
   const PackedEnvironment packed_environment{
       .cpu = cpu_.allowed,
       .thread_pool = services_.thread_pool,
@@ -125,12 +131,12 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
       .weights = weights,
       .share_weights = options_.share_weights,
       .packed_store = packed_store_.get()};
-  SWITCHYARD_TRY(CreateSteps(constant_data, packed_environment));
+  SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
   if (const auto memory = PlanMemory(bounds); !memory) {
     // The stock operators do: a CPU with packed kernels must not refuse what another one runs.
     if (!options_.routes.force_kernel.empty()) return std::unexpected(memory.error());
     GiveUpPackedKernels(memory.error().message);
-    SWITCHYARD_TRY(CreateSteps(constant_data, packed_environment));
+    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
     SWITCHYARD_TRY(PlanMemory(bounds));
   }
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
@@ -149,17 +155,18 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   return {};
 }
 
-Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
-    std::vector<AlignedBuffer>& temporary) {
-  std::vector<const std::byte*> pointers(graph_.values.size(), nullptr);
-  const std::vector<bool> is_consumed = ConsumedByPacking(graph_);
+Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffer>& temporary) {
+  ConstantData constants{
+      .bytes = std::vector<const std::byte*>(graph_.values.size(), nullptr),
+      .is_consumed = ConsumedByPacking(graph_),
+  };
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
     const Value& value = graph_.values[i];
     if (!value.constant) continue;
     const std::span<const std::byte> bytes = value.constant->bytes;
-    const bool consumed = is_consumed[i];
+    const bool consumed = constants.is_consumed[i];
     if (consumed && IsAligned(bytes.data(), ElementAlignment(value.type))) {
-      pointers[i] = bytes.data();
+      constants.bytes[i] = bytes.data();
       continue;
     }
     SWITCHYARD_ASSIGN(AlignedBuffer copy,
@@ -167,11 +174,11 @@ Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
                                               Describe(value)));
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
-    pointers[i] = copy.data();
+    constants.bytes[i] = copy.data();
     if (!consumed) data_[i] = copy.data();
     (consumed ? temporary : kept_constants_).push_back(std::move(copy));
   }
-  return pointers;
+  return constants;
 }
 
 void CompiledDelegate::GiveUpPackedKernels(std::string_view why) {
@@ -185,19 +192,20 @@ void CompiledDelegate::GiveUpPackedKernels(std::string_view why) {
   }
 }
 
-Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_data,
+Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
+                                           .bounds = bounds,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,
                                            .profile = is_traced_ && options_.profile_operators};
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   std::lock_guard lock(workspace_->mutex);
-  steps_.clear();
+  DestroySteps();
   for (const Step& step : plan_.steps) {
     SWITCHYARD_ASSIGN(Runner runner,
-                      CreateRunner(step, constant_data, stock_environment, packed_environment));
+                      CreateRunner(step, constants, stock_environment, packed_environment));
     steps_.push_back(std::move(runner));
   }
   trace_.reset();
@@ -213,21 +221,20 @@ void CompiledDelegate::MakeTrace() {
 }
 
 Result<CompiledDelegate::Runner> CompiledDelegate::CreateRunner(
-    const Step& step, std::span<const std::byte* const> constant_data,
-    const StockEnvironment& stock_environment, const PackedEnvironment& packed_environment) {
+    const Step& step, const ConstantData& constants, const StockEnvironment& stock_environment,
+    const PackedEnvironment& packed_environment) {
   Runner runner;
   if (const auto* island = std::get_if<IslandStep>(&step)) {
-    SWITCHYARD_ASSIGN(runner.stock,
-                      CreateIsland(graph_, *island, constant_data, stock_environment));
+    SWITCHYARD_ASSIGN(runner.stock, CreateIsland(graph_, *island, constants, stock_environment));
   } else if (const auto* own = std::get_if<StockOperatorStep>(&step)) {
     SWITCHYARD_ASSIGN(runner.stock,
-                      CreateStockOperator(graph_, *own, constant_data, stock_environment));
+                      CreateStockOperator(graph_, *own, constants, stock_environment));
   } else if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
     SWITCHYARD_ASSIGN(runner.packed, CreatePackLhs(plan_, *pack, routes_, packed_environment));
   } else {
     const auto& packed = std::get<PackedStep>(step);
     SWITCHYARD_ASSIGN(runner.packed, CreatePackedStep(graph_, packed, routes_[packed.route],
-                                                      constant_data, packed_environment));
+                                                      constants.bytes, packed_environment));
   }
   return runner;
 }

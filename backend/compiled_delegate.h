@@ -60,13 +60,14 @@ class CompiledDelegate : public DelegateHandle {
   Status Compile(WeightsCache& weights);
   // The constants' bytes by value, those that outlive init in kept_constants_, the others as they
   // are or, misaligned, in `temporary`.
-  Result<std::vector<const std::byte*>> PrepareConstants(std::vector<AlignedBuffer>& temporary);
+  Result<ConstantData> PrepareConstants(std::vector<AlignedBuffer>& temporary);
   // Turns every route to the stock operator; `why` is the message about memory that does not fit.
   void GiveUpPackedKernels(std::string_view why);
-  // The plan of the routes, and what runs it.
-  Status CreateSteps(std::span<const std::byte* const> constant_data,
+  // The plan of the routes, and what runs it. `bounds` are the largest shapes by value.
+  Status CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
                      const PackedEnvironment& packed_environment);
-  Result<Runner> CreateRunner(const Step& step, std::span<const std::byte* const> constant_data,
+  void DestroySteps();
+  Result<Runner> CreateRunner(const Step& step, const ConstantData& constants,
                               const StockEnvironment& stock_environment,
                               const PackedEnvironment& packed_environment);
   void ReportWeights();

@@ -35,6 +35,13 @@ Result<std::vector<Dims>> InferShapesAtBounds(const Graph& graph);
 Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
                       uint64_t max_workspace_bytes, uint64_t packed_bytes = 0);
 
+// Checks that the constants of a graph do not take much more memory than their file: every node
+// packs the filter that it reads, so that a small file can name one large filter many times. What
+// is packed or copied a second time, counted with the padding of the panels, may not be more than
+// `max_workspace_bytes`. Errors: MemoryAllocationFailed, with that number.
+// `graph` must have shapes (InferShapesAtBounds).
+Status CheckRepeatedWeights(const Graph& graph, uint64_t max_workspace_bytes);
+
 // MemoryAllocationFailed: `what` needs `bytes` (the largest number: more than can be counted), more
 // than the option allows.
 std::unexpected<Error> RefuseBytes(const std::string& what, uint64_t bytes,

@@ -88,14 +88,9 @@ LowerFunction FindLowering(NodeKind kind) {
   return kind == kNone ? nullptr : kLowerings[static_cast<size_t>(kind) - 1].lower;
 }
 
-Lowering::Lowering(const Graph& graph, std::span<const std::byte* const> constant_data,
+Lowering::Lowering(const Graph& graph, const ConstantData& constants,
                    const StockEnvironment& environment, xnn_subgraph_t subgraph)
-    : graph_(graph),
-      constant_data_(constant_data),
-      environment_(environment),
-      subgraph_(subgraph),
-      is_consumed_(ConsumedByPacking(graph)),
-      ids_(graph.values.size()) {}
+    : graph_(graph), constants_(constants), environment_(environment), subgraph_(subgraph) {}
 
 Status Lowering::AddExternal(ValueIndex index, bool is_output) {
   const Value& value = graph_.values[index];
