@@ -118,6 +118,13 @@ Status Lowering::AddNode(NodeIndex index) {
     return Fail(ErrorCode::kNotImplemented,
                 "{}: there is no operator for it; export it as its parts", DescribeNode());
   }
+  if (const Remedy* row =
+          use_remedies() ? FindRemedy(RemedyAction::kRefuse, graph_, node(), cpu()) : nullptr) {
+    return Unsupported(
+        "XNNPACK cannot run it on this CPU: {} ({}), expected another type of weights, or a CPU "
+        "that row {} of the remedies is not about; export it for this CPU",
+        row->evidence, DescribeTypes(), row->id);
+  }
   ChooseForm();
   SWITCHYARD_TRY(lower(*this));
   if (node().kind == kArgMaxPooling2d) {
