@@ -153,10 +153,12 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
       const Value& value = graph.values[i];
       const bool is_narrow = value.type == DataType::kF16 || value.type == DataType::kBF16;
       // The memory of outputs is the host's, but 16-bit floats are computed in f32 where the CPU or
-      // XNNPACK has no arithmetic for them.
-      if (value.external_id && !is_narrow) continue;
-      const DataType type = value.external_id ? DataType::kF32 : value.type;
-      const uint64_t bytes = TensorBytes(type, shapes[i]).value_or(UINT64_MAX);
+      // XNNPACK has no arithmetic for them: both forms may be there.
+      uint64_t bytes = 0;
+      if (!value.external_id) bytes = TensorBytes(value.type, shapes[i]).value_or(UINT64_MAX);
+      if (is_narrow) {
+        bytes = SaturatingAdd(bytes, TensorBytes(DataType::kF32, shapes[i]).value_or(UINT64_MAX));
+      }
       if (bytes > max_workspace_bytes) {
         return RefuseBytes(
             std::format("{} with dimensions {}", Describe(value), ToString(shapes[i])), bytes,

@@ -70,6 +70,16 @@ TEST(CheckFootprint, CountsOutputsThatAreComputedInF32) {
   }
 }
 
+TEST(CheckFootprint, CountsBothFormsOfInternal16BitValues) {
+  for (const DataType type : {kF16, kBF16}) {
+    GraphBuilder b;
+    const ValueIndex y = b.Internal(type, {10, 7});
+    b.Add(NodeKind::kAbs, {b.Input(kF32, {10, 7})}, {y});
+    b.Add(NodeKind::kAbs, {y}, {b.Output(kF32, {10, 7})});
+    EXPECT_THAT(ExpectNeeds(b.Build(), 10 * 7 * (2 + 4)), HasSubstr("value 0"));
+  }
+}
+
 // The outputs of a pooling are few; the pointers to its windows are not.
 TEST(CheckFootprint, CountsThePointersToWindows) {
   GraphBuilder b;
