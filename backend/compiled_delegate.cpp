@@ -73,14 +73,11 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
       is_traced_(context.is_traced || context.services.tracer != nullptr),
       workspace_(std::move(workspace)) {}
 
-CompiledDelegate::~CompiledDelegate() {
-  // XNNPACK takes the island's runtime off the workspace.
-  std::lock_guard lock(workspace_->mutex);
-  DestroySteps();
-}
+CompiledDelegate::~CompiledDelegate() { DestroySteps(); }
 
 void CompiledDelegate::DestroySteps() {
-  // XNNPACK looks for a runtime from the newest one on.
+  // XNNPACK takes the islands' runtimes off the workspace, and looks for each from the newest on.
+  std::lock_guard lock(workspace_->mutex);
   while (!steps_.empty()) steps_.pop_back();
 }
 
@@ -200,17 +197,44 @@ Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<co
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,
                                            .profile = is_traced_ && options_.profile_operators};
-  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
-  std::lock_guard lock(workspace_->mutex);
   DestroySteps();
-  for (const Step& step : plan_.steps) {
-    SWITCHYARD_ASSIGN(Runner runner,
-                      CreateRunner(step, constants, stock_environment, packed_environment));
-    steps_.push_back(std::move(runner));
+  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
+  steps_.resize(plan_.steps.size());
+  // Without the lock: who shares the workspace runs on while weights are packed.
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    SWITCHYARD_ASSIGN(steps_[i].packed,
+                      CreatePacked(plan_.steps[i], constants.bytes, packed_environment));
+  }
+  std::lock_guard lock(workspace_->mutex);
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    SWITCHYARD_ASSIGN(steps_[i].stock, CreateStock(plan_.steps[i], constants, stock_environment));
   }
   trace_.reset();
   if (is_traced_) MakeTrace();
   return {};
+}
+
+Result<std::unique_ptr<PackedRunner>> CompiledDelegate::CreatePacked(
+    const Step& step, std::span<const std::byte* const> constant_data,
+    const PackedEnvironment& environment) const {
+  if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
+    return CreatePackLhs(plan_, *pack, routes_, environment);
+  }
+  if (const auto* packed = std::get_if<PackedStep>(&step)) {
+    return CreatePackedStep(graph_, *packed, routes_[packed->route], constant_data, environment);
+  }
+  return nullptr;
+}
+
+Result<std::unique_ptr<StockStep>> CompiledDelegate::CreateStock(
+    const Step& step, const ConstantData& constants, const StockEnvironment& environment) const {
+  if (const auto* island = std::get_if<IslandStep>(&step)) {
+    return CreateIsland(graph_, *island, constants, environment);
+  }
+  if (const auto* own = std::get_if<StockOperatorStep>(&step)) {
+    return CreateStockOperator(graph_, *own, constants, environment);
+  }
+  return nullptr;
 }
 
 void CompiledDelegate::MakeTrace() {
@@ -218,25 +242,6 @@ void CompiledDelegate::MakeTrace() {
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i].stock != nullptr) trace_->AddOperators(graph_, i, steps_[i].stock->operators());
   }
-}
-
-Result<CompiledDelegate::Runner> CompiledDelegate::CreateRunner(
-    const Step& step, const ConstantData& constants, const StockEnvironment& stock_environment,
-    const PackedEnvironment& packed_environment) {
-  Runner runner;
-  if (const auto* island = std::get_if<IslandStep>(&step)) {
-    SWITCHYARD_ASSIGN(runner.stock, CreateIsland(graph_, *island, constants, stock_environment));
-  } else if (const auto* own = std::get_if<StockOperatorStep>(&step)) {
-    SWITCHYARD_ASSIGN(runner.stock,
-                      CreateStockOperator(graph_, *own, constants, stock_environment));
-  } else if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
-    SWITCHYARD_ASSIGN(runner.packed, CreatePackLhs(plan_, *pack, routes_, packed_environment));
-  } else {
-    const auto& packed = std::get<PackedStep>(step);
-    SWITCHYARD_ASSIGN(runner.packed, CreatePackedStep(graph_, packed, routes_[packed.route],
-                                                      constants.bytes, packed_environment));
-  }
-  return runner;
 }
 
 void CompiledDelegate::ReportWeights() {

@@ -67,9 +67,12 @@ class CompiledDelegate : public DelegateHandle {
   Status CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
                      const PackedEnvironment& packed_environment);
   void DestroySteps();
-  Result<Runner> CreateRunner(const Step& step, const ConstantData& constants,
-                              const StockEnvironment& stock_environment,
-                              const PackedEnvironment& packed_environment);
+  // What runs a step of their kind; null for other steps.
+  Result<std::unique_ptr<PackedRunner>> CreatePacked(
+      const Step& step, std::span<const std::byte* const> constant_data,
+      const PackedEnvironment& environment) const;
+  Result<std::unique_ptr<StockStep>> CreateStock(const Step& step, const ConstantData& constants,
+                                                 const StockEnvironment& environment) const;
   void ReportWeights();
 
   Result<std::vector<Dims>> ReadInputDims(std::span<TensorView> arguments) const;
