@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <format>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
@@ -12,7 +14,6 @@
 #include "backend/plan/shapes.h"
 #include "backend/plan/step_description.h"
 #include "kernels/sme_units.h"
-#include "runtime/base/checked_math.h"
 #include "schema/payload.h"
 
 namespace switchyard {
@@ -129,13 +130,21 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
       .share_weights = options_.share_weights,
       .packed_store = packed_store_.get()};
   SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-  if (const auto memory = PlanMemory(bounds); !memory) {
-    // The stock operators do: a CPU with packed kernels must not refuse what another one runs.
-    if (!options_.routes.force_kernel.empty()) return std::unexpected(memory.error());
-    GiveUpPackedKernels(memory.error().message);
+  auto memory = PlanMemory(bounds);
+  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs.
+  const bool may_give_up = options_.routes.force_kernel.empty();
+  if (!memory && may_give_up) {
+    GiveUpLargestKernels(bounds);
     SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-    SWITCHYARD_TRY(PlanMemory(bounds));
+    memory = PlanMemory(bounds);
   }
+  // What alignment adds may be too much yet.
+  if (!memory && may_give_up) {
+    GiveUpAllKernels(memory.error());
+    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
+    memory = PlanMemory(bounds);
+  }
+  if (!memory) return std::unexpected(std::move(memory).error());
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
@@ -178,17 +187,6 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
   return constants;
 }
 
-void CompiledDelegate::GiveUpPackedKernels(std::string_view why) {
-  const std::string found(why.substr(0, why.find(", expected")));
-  for (Route& route : routes_) {
-    if (route.kernel == nullptr) continue;
-    route.rejected.push_back({route.kernel,
-                              {ReasonId::kKernelMemory, found,
-                               std::format("at most {}", options_.max_workspace_bytes)}});
-    route.kernel = nullptr;
-  }
-}
-
 Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
@@ -197,6 +195,13 @@ Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<co
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,
                                            .profile = is_traced_ && options_.profile_operators};
+  // The weights cache keeps what somebody holds: what stays packed is not packed again.
+  std::vector<std::shared_ptr<const PackedWeights>> held;
+  for (const Runner& runner : steps_) {
+    if (runner.packed == nullptr) continue;
+    const auto weights = runner.packed->weights();
+    held.insert(held.end(), weights.begin(), weights.end());
+  }
   DestroySteps();
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   steps_.resize(plan_.steps.size());
@@ -317,42 +322,6 @@ Result<std::vector<Dims>> CompiledDelegate::ReadInputDims(std::span<TensorView> 
     SWITCHYARD_TRY(CheckStorage(value, tensor));
   }
   return external_dims;
-}
-
-Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Dims> shapes) {
-  const uint64_t limit = options_.max_workspace_bytes;
-  Memory memory;
-  std::vector<size_t> packed_bytes(plan_.packed_lhs.size());
-  uint64_t packed_total = 0;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].packed == nullptr) continue;
-    PackedRunner& runner = *steps_[i].packed;
-    runner.Reshape(shapes);
-    memory.scratch_bytes = std::max(memory.scratch_bytes, runner.ScratchBytes());
-    if (memory.scratch_bytes > limit) {
-      return RefuseBytes(std::format("{}: the scratch memory of its packed kernel",
-                                     Describe(graph_, FirstNode(plan_.steps[i]))),
-                         memory.scratch_bytes, limit);
-    }
-    const auto* pack = std::get_if<PackLhsStep>(&plan_.steps[i]);
-    if (pack == nullptr) continue;
-    const size_t bytes = packed_bytes[pack->packed] = runner.PackedLhsBytes();
-    if (bytes > limit) {
-      return RefuseBytes(
-          std::format("{} with dimensions {}, packed,", Describe(graph_.values[pack->source]),
-                      ToString(shapes[pack->source])),
-          bytes, limit);
-    }
-    packed_total = CheckedAdd<uint64_t>(packed_total, bytes).value_or(UINT64_MAX);
-  }
-  packed_total = CheckedAdd<uint64_t>(packed_total, memory.scratch_bytes).value_or(UINT64_MAX);
-  SWITCHYARD_TRY(CheckFootprint(graph_, shapes, limit, packed_total));
-  SWITCHYARD_ASSIGN(memory.arena, PlanArena(graph_, plan_, shapes, packed_bytes));
-  // What alignment adds.
-  const uint64_t total =
-      CheckedAdd<uint64_t>(memory.arena.bytes, memory.scratch_bytes).value_or(UINT64_MAX);
-  if (total > limit) return RefuseBytes("the arena with scratch memory", total, limit);
-  return memory;
 }
 
 Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
