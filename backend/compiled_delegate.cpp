@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <format>
+#include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
@@ -12,7 +14,6 @@
 #include "backend/plan/shapes.h"
 #include "backend/plan/step_description.h"
 #include "kernels/sme_units.h"
-#include "runtime/base/checked_math.h"
 #include "schema/payload.h"
 
 namespace switchyard {
@@ -73,10 +74,12 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
       is_traced_(context.is_traced || context.services.tracer != nullptr),
       workspace_(std::move(workspace)) {}
 
-CompiledDelegate::~CompiledDelegate() {
-  // XNNPACK takes the island's runtime off the workspace.
+CompiledDelegate::~CompiledDelegate() { DestroySteps(); }
+
+void CompiledDelegate::DestroySteps() {
+  // XNNPACK takes the islands' runtimes off the workspace, and looks for each from the newest on.
   std::lock_guard lock(workspace_->mutex);
-  steps_.clear();
+  while (!steps_.empty()) steps_.pop_back();
 }
 
 Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
@@ -94,6 +97,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   // Refuses what would not fit before anything of that size is made.
   SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph_));
   SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
+  SWITCHYARD_TRY(CheckRepeatedWeights(graph_, options_.max_workspace_bytes));
 
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
     if (graph_.values[i].is_external_input) external_inputs_.push_back(i);
@@ -115,7 +119,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
     }
   }
   std::vector<AlignedBuffer> temporary;
-  SWITCHYARD_ASSIGN(const auto constant_data, PrepareConstants(temporary));
+  SWITCHYARD_ASSIGN(const ConstantData constants, PrepareConstants(temporary));
   const PackedEnvironment packed_environment{
       .cpu = cpu_.allowed,
       .thread_pool = services_.thread_pool,
@@ -125,14 +129,22 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
       .weights = weights,
       .share_weights = options_.share_weights,
       .packed_store = packed_store_.get()};
-  SWITCHYARD_TRY(CreateSteps(constant_data, packed_environment));
-  if (const auto memory = PlanMemory(bounds); !memory) {
-    // The stock operators do: a CPU with packed kernels must not refuse what another one runs.
-    if (!options_.routes.force_kernel.empty()) return std::unexpected(memory.error());
-    GiveUpPackedKernels(memory.error().message);
-    SWITCHYARD_TRY(CreateSteps(constant_data, packed_environment));
-    SWITCHYARD_TRY(PlanMemory(bounds));
+  SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
+  auto memory = PlanMemory(bounds);
+  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs.
+  const bool may_give_up = options_.routes.force_kernel.empty();
+  if (!memory && may_give_up) {
+    GiveUpLargestKernels(bounds);
+    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
+    memory = PlanMemory(bounds);
   }
+  // What alignment adds may be too much yet.
+  if (!memory && may_give_up) {
+    GiveUpAllKernels(memory.error());
+    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
+    memory = PlanMemory(bounds);
+  }
+  if (!memory) return std::unexpected(std::move(memory).error());
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
@@ -149,17 +161,18 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   return {};
 }
 
-Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
-    std::vector<AlignedBuffer>& temporary) {
-  std::vector<const std::byte*> pointers(graph_.values.size(), nullptr);
-  const std::vector<bool> is_consumed = ConsumedByPacking(graph_);
+Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffer>& temporary) {
+  ConstantData constants{
+      .bytes = std::vector<const std::byte*>(graph_.values.size(), nullptr),
+      .is_consumed = ConsumedByPacking(graph_),
+  };
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
     const Value& value = graph_.values[i];
     if (!value.constant) continue;
     const std::span<const std::byte> bytes = value.constant->bytes;
-    const bool consumed = is_consumed[i];
+    const bool consumed = constants.is_consumed[i];
     if (consumed && IsAligned(bytes.data(), ElementAlignment(value.type))) {
-      pointers[i] = bytes.data();
+      constants.bytes[i] = bytes.data();
       continue;
     }
     SWITCHYARD_ASSIGN(AlignedBuffer copy,
@@ -167,42 +180,66 @@ Result<std::vector<const std::byte*>> CompiledDelegate::PrepareConstants(
                                               Describe(value)));
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
-    pointers[i] = copy.data();
+    constants.bytes[i] = copy.data();
     if (!consumed) data_[i] = copy.data();
     (consumed ? temporary : kept_constants_).push_back(std::move(copy));
   }
-  return pointers;
+  return constants;
 }
 
-void CompiledDelegate::GiveUpPackedKernels(std::string_view why) {
-  const std::string found(why.substr(0, why.find(", expected")));
-  for (Route& route : routes_) {
-    if (route.kernel == nullptr) continue;
-    route.rejected.push_back({route.kernel,
-                              {ReasonId::kKernelMemory, found,
-                               std::format("at most {}", options_.max_workspace_bytes)}});
-    route.kernel = nullptr;
-  }
-}
-
-Status CompiledDelegate::CreateSteps(std::span<const std::byte* const> constant_data,
+Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
+                                           .bounds = bounds,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,
                                            .profile = is_traced_ && options_.profile_operators};
+  // The weights cache keeps what somebody holds: what stays packed is not packed again.
+  std::vector<std::shared_ptr<const PackedWeights>> held;
+  for (const Runner& runner : steps_) {
+    if (runner.packed == nullptr) continue;
+    const auto weights = runner.packed->weights();
+    held.insert(held.end(), weights.begin(), weights.end());
+  }
+  DestroySteps();
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
+  steps_.resize(plan_.steps.size());
+  // Without the lock: who shares the workspace runs on while weights are packed.
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    SWITCHYARD_ASSIGN(steps_[i].packed,
+                      CreatePacked(plan_.steps[i], constants.bytes, packed_environment));
+  }
   std::lock_guard lock(workspace_->mutex);
-  steps_.clear();
-  for (const Step& step : plan_.steps) {
-    SWITCHYARD_ASSIGN(Runner runner,
-                      CreateRunner(step, constant_data, stock_environment, packed_environment));
-    steps_.push_back(std::move(runner));
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    SWITCHYARD_ASSIGN(steps_[i].stock, CreateStock(plan_.steps[i], constants, stock_environment));
   }
   trace_.reset();
   if (is_traced_) MakeTrace();
   return {};
+}
+
+Result<std::unique_ptr<PackedRunner>> CompiledDelegate::CreatePacked(
+    const Step& step, std::span<const std::byte* const> constant_data,
+    const PackedEnvironment& environment) const {
+  if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
+    return CreatePackLhs(plan_, *pack, routes_, environment);
+  }
+  if (const auto* packed = std::get_if<PackedStep>(&step)) {
+    return CreatePackedStep(graph_, *packed, routes_[packed->route], constant_data, environment);
+  }
+  return nullptr;
+}
+
+Result<std::unique_ptr<StockStep>> CompiledDelegate::CreateStock(
+    const Step& step, const ConstantData& constants, const StockEnvironment& environment) const {
+  if (const auto* island = std::get_if<IslandStep>(&step)) {
+    return CreateIsland(graph_, *island, constants, environment);
+  }
+  if (const auto* own = std::get_if<StockOperatorStep>(&step)) {
+    return CreateStockOperator(graph_, *own, constants, environment);
+  }
+  return nullptr;
 }
 
 void CompiledDelegate::MakeTrace() {
@@ -210,26 +247,6 @@ void CompiledDelegate::MakeTrace() {
   for (size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i].stock != nullptr) trace_->AddOperators(graph_, i, steps_[i].stock->operators());
   }
-}
-
-Result<CompiledDelegate::Runner> CompiledDelegate::CreateRunner(
-    const Step& step, std::span<const std::byte* const> constant_data,
-    const StockEnvironment& stock_environment, const PackedEnvironment& packed_environment) {
-  Runner runner;
-  if (const auto* island = std::get_if<IslandStep>(&step)) {
-    SWITCHYARD_ASSIGN(runner.stock,
-                      CreateIsland(graph_, *island, constant_data, stock_environment));
-  } else if (const auto* own = std::get_if<StockOperatorStep>(&step)) {
-    SWITCHYARD_ASSIGN(runner.stock,
-                      CreateStockOperator(graph_, *own, constant_data, stock_environment));
-  } else if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
-    SWITCHYARD_ASSIGN(runner.packed, CreatePackLhs(plan_, *pack, routes_, packed_environment));
-  } else {
-    const auto& packed = std::get<PackedStep>(step);
-    SWITCHYARD_ASSIGN(runner.packed, CreatePackedStep(graph_, packed, routes_[packed.route],
-                                                      constant_data, packed_environment));
-  }
-  return runner;
 }
 
 void CompiledDelegate::ReportWeights() {
@@ -305,42 +322,6 @@ Result<std::vector<Dims>> CompiledDelegate::ReadInputDims(std::span<TensorView> 
     SWITCHYARD_TRY(CheckStorage(value, tensor));
   }
   return external_dims;
-}
-
-Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Dims> shapes) {
-  const uint64_t limit = options_.max_workspace_bytes;
-  Memory memory;
-  std::vector<size_t> packed_bytes(plan_.packed_lhs.size());
-  uint64_t packed_total = 0;
-  for (size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].packed == nullptr) continue;
-    PackedRunner& runner = *steps_[i].packed;
-    runner.Reshape(shapes);
-    memory.scratch_bytes = std::max(memory.scratch_bytes, runner.ScratchBytes());
-    if (memory.scratch_bytes > limit) {
-      return RefuseBytes(std::format("{}: the scratch memory of its packed kernel",
-                                     Describe(graph_, FirstNode(plan_.steps[i]))),
-                         memory.scratch_bytes, limit);
-    }
-    const auto* pack = std::get_if<PackLhsStep>(&plan_.steps[i]);
-    if (pack == nullptr) continue;
-    const size_t bytes = packed_bytes[pack->packed] = runner.PackedLhsBytes();
-    if (bytes > limit) {
-      return RefuseBytes(
-          std::format("{} with dimensions {}, packed,", Describe(graph_.values[pack->source]),
-                      ToString(shapes[pack->source])),
-          bytes, limit);
-    }
-    packed_total = CheckedAdd<uint64_t>(packed_total, bytes).value_or(UINT64_MAX);
-  }
-  packed_total = CheckedAdd<uint64_t>(packed_total, memory.scratch_bytes).value_or(UINT64_MAX);
-  SWITCHYARD_TRY(CheckFootprint(graph_, shapes, limit, packed_total));
-  SWITCHYARD_ASSIGN(memory.arena, PlanArena(graph_, plan_, shapes, packed_bytes));
-  // What alignment adds.
-  const uint64_t total =
-      CheckedAdd<uint64_t>(memory.arena.bytes, memory.scratch_bytes).value_or(UINT64_MAX);
-  if (total > limit) return RefuseBytes("the arena with scratch memory", total, limit);
-  return memory;
 }
 
 Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {

@@ -60,18 +60,22 @@ class CompiledDelegate : public DelegateHandle {
   Status Compile(WeightsCache& weights);
   // The constants' bytes by value, those that outlive init in kept_constants_, the others as they
   // are or, misaligned, in `temporary`.
-  Result<std::vector<const std::byte*>> PrepareConstants(std::vector<AlignedBuffer>& temporary);
-  // Turns every route to the stock operator; `why` is the message about memory that does not fit.
-  void GiveUpPackedKernels(std::string_view why);
-  // The plan of the routes, and what runs it.
-  Status CreateSteps(std::span<const std::byte* const> constant_data,
+  Result<ConstantData> PrepareConstants(std::vector<AlignedBuffer>& temporary);
+  // The plan of the routes, and what runs it. `bounds` are the largest shapes by value.
+  Status CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
                      const PackedEnvironment& packed_environment);
-  Result<Runner> CreateRunner(const Step& step, std::span<const std::byte* const> constant_data,
-                              const StockEnvironment& stock_environment,
-                              const PackedEnvironment& packed_environment);
+  void DestroySteps();
+  // What runs a step of their kind; null for other steps.
+  Result<std::unique_ptr<PackedRunner>> CreatePacked(
+      const Step& step, std::span<const std::byte* const> constant_data,
+      const PackedEnvironment& environment) const;
+  Result<std::unique_ptr<StockStep>> CreateStock(const Step& step, const ConstantData& constants,
+                                                 const StockEnvironment& environment) const;
   void ReportWeights();
 
   Result<std::vector<Dims>> ReadInputDims(std::span<TensorView> arguments) const;
+
+  // delegate_memory.cpp
   struct Memory {
     ArenaLayout arena;
     size_t scratch_bytes = 0;
@@ -80,6 +84,12 @@ class CompiledDelegate : public DelegateHandle {
   // XNNPACK's scratch memory, packed activations, the packed steps' scratch memory. Allocates none
   // of it.
   Result<Memory> PlanMemory(std::span<const Dims> shapes);
+  // Turn routes to the stock operator, since memory does not fit: of steps_ those that need most of
+  // it at these shapes, until the rest fits, or all of them.
+  void GiveUpLargestKernels(std::span<const Dims> shapes);
+  void GiveUpAllKernels(const Error& why);
+  void GiveUpKernel(Route& route, const std::string& found);
+
   // Makes everything fit the inputs' dims; does nothing when they are those of the last call.
   Status Reshape(std::vector<Dims> external_dims);
   Status Grow(AlignedBuffer& buffer, size_t bytes, std::string_view purpose);

@@ -14,9 +14,11 @@ const OptionRow kTable[] = {
      .min = 0,
      .max = std::numeric_limits<int64_t>::max(),
      .environment = "SWITCHYARD_MAX_WORKSPACE_BYTES",
-     .doc = "Bytes that intermediate values, packed activations and scratch memory of one delegate "
-            "may need together, checked against the payload's bounds at load and against the real "
-            "shapes at each execute."},
+     .doc =
+         "Bytes that intermediate values, packed activations and scratch memory of one delegate "
+         "may need together, checked against the payload's bounds at load and against the real "
+         "shapes at each execute. Also the bytes that copies of shared weights may take at load, "
+         "beyond one for each part of the file."},
     {.key = kOptionWorkspaceSharingMode,
      .default_value = int64_t{0},
      .scope = OptionScope::kBoth,

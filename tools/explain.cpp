@@ -1,6 +1,7 @@
 #include "tools/explain.h"
 
 #include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,20 +24,17 @@ constexpr int kJsonVersion = 1;
 struct Delegate {
   std::string method;  // empty: the file is a bare payload
   size_t index;
+  std::string name;
   std::span<const std::byte> payload;
-
-  std::string Name() const {
-    return method.empty() ? "payload" : std::format("method {}, delegate {}", method, index);
-  }
 };
 
 std::vector<Delegate> DelegatesOf(const ModelFile& model) {
-  if (!model.program) return {{"", 0, model.file.bytes()}};
+  if (!model.program) return {{"", 0, "payload", model.file.bytes()}};
   std::vector<Delegate> delegates;
   for (const ProgramMethod& method : model.program->methods) {
     for (size_t i = 0; i < method.delegates.size(); ++i) {
       if (method.delegates[i].id != kXnnpackBackend) continue;
-      delegates.push_back({method.name, i, method.delegates[i].payload});
+      delegates.push_back({method.name, i, DelegateName(method, i), method.delegates[i].payload});
     }
   }
   return delegates;
@@ -76,12 +74,14 @@ Outcome<ExitCode> Explain(const ExplainOptions& options, std::ostream& out) {
   std::vector<ordered_json> json_delegates(cpus.size(), ordered_json::array());
   if (!options.json) PrintCpus(names, cpus, out);
   for (const Delegate& delegate : DelegatesOf(model)) {
+    std::string object = options.file.string();
+    if (model.program) object += ": " + delegate.name;
     std::vector<RouteReport> reports;
     for (const CpuFeatures& cpu : cpus) {
       Result<Graph> graph = ReadPayload(delegate.payload, model.named_data.get());
-      if (!graph) return FailWith(delegate.Name(), graph.error());
+      if (!graph) return FailWith(object, graph.error());
       Result<RouteReport> report = ExplainGraph(*std::move(graph), cpu, {});
-      if (!report) return FailWith(delegate.Name(), report.error());
+      if (!report) return FailWith(object, report.error());
       reports.push_back(*std::move(report));
     }
     std::vector<NamedReport> named;
@@ -94,7 +94,7 @@ Outcome<ExitCode> Explain(const ExplainOptions& options, std::ostream& out) {
     }
     if (!options.json) {
       const std::string nodes = FormatNodes(named, options.all_nodes);
-      out << Printable(delegate.Name()) << (nodes.empty() ? ": nothing to route\n" : "\n") << nodes;
+      out << Printable(delegate.name) << (nodes.empty() ? ": nothing to route\n" : "\n") << nodes;
     }
   }
   if (options.json) {

@@ -1,7 +1,13 @@
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
+#include <variant>
+#include <vector>
 
 #include "backend/plan/shapes.h"
 #include "runtime/base/checked_math.h"
@@ -55,7 +61,80 @@ uint64_t ScratchBytes(const Graph& graph, const Node& node, std::span<const Dims
   return 0;
 }
 
+// Bytes of a file that something copies.
+struct Use {
+  const std::byte* begin;
+  const std::byte* end;
+  uint64_t bytes;  // of the copy
+};
+
+// The bytes of all copies but the first of each part of the file.
+uint64_t RepeatedBytes(std::vector<Use> uses) {
+  std::ranges::sort(uses, std::less(), &Use::begin);
+  uint64_t repeated = 0;
+  const std::byte* end = nullptr;
+  for (const Use& use : uses) {
+    if (std::less()(use.begin, end)) repeated = SaturatingAdd(repeated, use.bytes);
+    end = std::max(end, use.end, std::less());
+  }
+  return repeated;
+}
+
+// An upper bound of what a filter takes when it is packed: panels of at most 64 output channels,
+// depths rounded up to at most 32, and bias, sum, scale and zero point of each channel.
+uint64_t PackedFilterBytes(const Node& node, const Value& filter) {
+  constexpr uint64_t kPanel = 64, kDepth = 32, kChannelBytes = 16;
+  const auto round_up = [](uint64_t n, uint64_t unit) {
+    return SaturatingProduct({CeilDivide(n, unit), unit});
+  };
+  uint64_t panels = 1, channels, depth;
+  if (const auto* a = std::get_if<ConvolutionAttributes>(&node.attributes)) {
+    const uint64_t window = SaturatingProduct({a->kernel_height, a->kernel_width});
+    if (node.kind == NodeKind::kDepthwiseConv2d) {
+      channels = SaturatingProduct({a->groups, a->group_output_channels});
+      depth = window;
+    } else {
+      panels = a->groups;
+      channels = a->group_output_channels;
+      depth = SaturatingProduct({window, round_up(a->group_input_channels, kDepth)});
+    }
+  } else {
+    const bool transposed = (node.flags & kFlagTransposeWeights) != 0;
+    channels = filter.dims[transposed ? 1 : 0];
+    depth = round_up(filter.dims[transposed ? 0 : 1], kDepth);
+  }
+  const uint64_t row_bytes = SaturatingProduct({depth, ElementBits(filter.type)}) / 8;
+  return SaturatingProduct(
+      {panels, round_up(channels, kPanel), SaturatingAdd(row_bytes, kChannelBytes)});
+}
+
 }  // namespace
+
+Status CheckRepeatedWeights(const Graph& graph, uint64_t max_workspace_bytes) {
+  std::vector<Use> packed, copied;
+  for (const Value& value : graph.values) {
+    if (!value.constant) continue;
+    const std::span<const std::byte> bytes = value.constant->bytes;
+    copied.push_back({bytes.data(), bytes.data() + bytes.size(), bytes.size()});
+  }
+  for (const Node& node : graph.nodes) {
+    if (node.kind != NodeKind::kFullyConnected &&
+        !std::holds_alternative<ConvolutionAttributes>(node.attributes)) {
+      continue;
+    }
+    const Value& filter = graph.values[node.inputs[1]];
+    if (!filter.constant) continue;
+    const std::span<const std::byte> bytes = filter.constant->bytes;
+    packed.push_back({bytes.data(), bytes.data() + bytes.size(), PackedFilterBytes(node, filter)});
+  }
+  const uint64_t repeated =
+      SaturatingAdd(RepeatedBytes(std::move(packed)), RepeatedBytes(std::move(copied)));
+  if (repeated <= max_workspace_bytes) return {};
+  return Fail(ErrorCode::kMemoryAllocationFailed,
+              "weights that several nodes or values share need {} bytes more for their copies, "
+              "expected at most {}; set option max_workspace_bytes to more",
+              repeated, max_workspace_bytes);
+}
 
 std::unexpected<Error> RefuseBytes(const std::string& what, uint64_t bytes,
                                    uint64_t max_workspace_bytes) {
@@ -74,10 +153,12 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
       const Value& value = graph.values[i];
       const bool is_narrow = value.type == DataType::kF16 || value.type == DataType::kBF16;
       // The memory of outputs is the host's, but 16-bit floats are computed in f32 where the CPU or
-      // XNNPACK has no arithmetic for them.
-      if (value.external_id && !is_narrow) continue;
-      const DataType type = value.external_id ? DataType::kF32 : value.type;
-      const uint64_t bytes = TensorBytes(type, shapes[i]).value_or(UINT64_MAX);
+      // XNNPACK has no arithmetic for them: both forms may be there.
+      uint64_t bytes = 0;
+      if (!value.external_id) bytes = TensorBytes(value.type, shapes[i]).value_or(UINT64_MAX);
+      if (is_narrow) {
+        bytes = SaturatingAdd(bytes, TensorBytes(DataType::kF32, shapes[i]).value_or(UINT64_MAX));
+      }
       if (bytes > max_workspace_bytes) {
         return RefuseBytes(
             std::format("{} with dimensions {}", Describe(value), ToString(shapes[i])), bytes,

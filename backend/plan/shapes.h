@@ -25,15 +25,21 @@ Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> 
 // The same for the bounds that the payload itself gives to the external inputs.
 Result<std::vector<Dims>> InferShapesAtBounds(const Graph& graph);
 
-// Checks every value that execution would allocate (neither constant nor external, or an external
-// output in 16 bits that is computed in f32), the scratch memory that windows and packed operands
-// take (upper bounds of it), and the sum of all against `max_workspace_bytes`. The sum ignores that
-// memory is used again.
-// Errors: MemoryAllocationFailed, naming the value, the node or the total, the limit, and the
-// option.
-// `packed_bytes`, what packed steps need besides, is counted into the sum.
+// Checks every value that execution would allocate (what is neither constant nor external, and the
+// f32 form of what has 16 bits, which not every CPU needs), the scratch memory that windows and
+// packed operands take (upper bounds of it), and the sum of all against `max_workspace_bytes`. The
+// sum ignores that memory is used again. Errors: MemoryAllocationFailed, naming the value, the node
+// or the total, the limit, and the option. `packed_bytes`, what packed steps need besides, is
+// counted into the sum.
 Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
                       uint64_t max_workspace_bytes, uint64_t packed_bytes = 0);
+
+// Checks that the constants of a graph do not take much more memory than their file: every node
+// packs the filter that it reads, so that a small file can name one large filter many times. What
+// is packed or copied a second time, counted with the padding of the panels, may not be more than
+// `max_workspace_bytes`. Errors: MemoryAllocationFailed, with that number.
+// `graph` must have shapes (InferShapesAtBounds).
+Status CheckRepeatedWeights(const Graph& graph, uint64_t max_workspace_bytes);
 
 // MemoryAllocationFailed: `what` needs `bytes` (the largest number: more than can be counted), more
 // than the option allows.

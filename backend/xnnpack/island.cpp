@@ -1,11 +1,12 @@
 // A set of nodes as one XNNPACK subgraph.
 #include <algorithm>
 #include <array>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "backend/parallel/parallel.h"
-#include "backend/plan/shapes.h"
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/lowering.h"
 #include "backend/xnnpack/operator_times.h"
@@ -63,7 +64,7 @@ class Island final : public StockStep {
   // XNNPACK grows the parameters of a dynamically quantized value only when the value's bytes grow,
   // and would write past them when there are more slices of fewer bytes. At the bounds there are
   // as many of either as there will ever be.
-  Status ReserveBounds(const Graph& graph);
+  Status ReserveBounds(std::span<const Dims> bounds) { return Reshape(bounds); }
 
  private:
   struct InnerValue {
@@ -218,20 +219,16 @@ Status Island::Run(std::span<void* const> data) {
   return {};
 }
 
-Status Island::ReserveBounds(const Graph& graph) {
-  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph));
-  return Reshape(bounds);
-}
-
 // The nodes whose results reach an output; XNNPACK trips over the others.
 std::vector<NodeIndex> LiveNodes(const Graph& graph, const IslandStep& step) {
-  std::vector<bool> is_needed(graph.values.size());
-  for (ValueIndex output : step.outputs) is_needed[output] = true;
+  std::unordered_set<ValueIndex> needed(step.outputs.begin(), step.outputs.end());
   std::vector<NodeIndex> live;
   for (size_t i = step.nodes.size(); i-- > 0;) {
     const Node& node = graph.nodes[step.nodes[i]];
-    if (!std::ranges::any_of(node.outputs, [&](ValueIndex v) { return is_needed[v]; })) continue;
-    for (ValueIndex input : node.inputs) is_needed[input] = true;
+    if (!std::ranges::any_of(node.outputs, [&](ValueIndex v) { return needed.contains(v); })) {
+      continue;
+    }
+    needed.insert(node.inputs.begin(), node.inputs.end());
     live.push_back(step.nodes[i]);
   }
   std::ranges::reverse(live);
@@ -242,18 +239,18 @@ std::vector<NodeIndex> LiveNodes(const Graph& graph, const IslandStep& step) {
 // reads, which it would drop, and the indices of an ArgMaxPooling2d, whose shape it must be told.
 std::vector<ValueIndex> ScratchValues(const Graph& graph, std::span<const NodeIndex> nodes,
                                       std::span<const ValueIndex> outputs) {
-  std::vector<bool> is_read(graph.values.size());
+  const std::unordered_set<ValueIndex> is_output(outputs.begin(), outputs.end());
+  std::unordered_set<ValueIndex> is_read = is_output;
   for (NodeIndex n : nodes) {
-    for (ValueIndex input : graph.nodes[n].inputs) is_read[input] = true;
+    is_read.insert(graph.nodes[n].inputs.begin(), graph.nodes[n].inputs.end());
   }
-  for (ValueIndex output : outputs) is_read[output] = true;
   std::vector<ValueIndex> scratch;
   for (NodeIndex n : nodes) {
     const Node& node = graph.nodes[n];
     for (size_t i = 0; i < node.outputs.size(); ++i) {
-      const bool is_given = node.kind == NodeKind::kArgMaxPooling2d && i == 1 &&
-                            std::ranges::find(outputs, node.outputs[i]) == outputs.end();
-      if (!is_read[node.outputs[i]] || is_given) scratch.push_back(node.outputs[i]);
+      const bool is_given =
+          node.kind == NodeKind::kArgMaxPooling2d && i == 1 && !is_output.contains(node.outputs[i]);
+      if (!is_read.contains(node.outputs[i]) || is_given) scratch.push_back(node.outputs[i]);
     }
   }
   return scratch;
@@ -273,7 +270,7 @@ struct Refusal {
 
 std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& step,
                                          std::span<const NodeIndex> nodes,
-                                         std::span<const std::byte* const> constant_data,
+                                         const ConstantData& constants,
                                          const StockEnvironment& environment) {
   const auto refuse = [](Error error) {
     return std::unexpected(Refusal{.error = std::move(error), .by_runtime = false});
@@ -289,7 +286,7 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
         {ToErrorCode(status), std::format("XNNPACK: cannot create a subgraph ({})", Name(status))});
   }
 
-  Lowering lowering(graph, constant_data, environment, subgraph.get());
+  Lowering lowering(graph, constants, environment, subgraph.get());
   for (ValueIndex input : step.inputs) {
     if (Status s = lowering.AddExternal(input, /*is_output=*/false); !s) return refuse(s.error());
   }
@@ -325,8 +322,9 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
 
 // XNNPACK does not say which node it cannot run; each one alone shows it.
 Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
-                  std::span<const std::byte* const> constant_data,
-                  const StockEnvironment& environment, Error error) {
+                  const ConstantData& constants, const StockEnvironment& environment, Error error) {
+  std::unordered_map<ValueIndex, NodeIndex> producers;
+  for (NodeIndex n : nodes) producers.emplace(graph.nodes[n].outputs[0], n);
   for (NodeIndex n : nodes) {
     const Node& node = graph.nodes[n];
     // A dynamically quantized value cannot be external: its Convert comes along.
@@ -338,18 +336,17 @@ Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
         step.inputs.push_back(input);
         continue;
       }
-      const auto producer = std::ranges::find_if(
-          nodes, [&](NodeIndex m) { return graph.nodes[m].outputs[0] == input; });
-      if (producer == nodes.end()) continue;
-      alone.push_back(*producer);
-      step.inputs.push_back(graph.nodes[*producer].inputs[0]);
+      const auto producer = producers.find(input);
+      if (producer == producers.end()) continue;
+      alone.push_back(producer->second);
+      step.inputs.push_back(graph.nodes[producer->second].inputs[0]);
     }
     if (graph.values[node.outputs[0]].type == DataType::kQDInt8) continue;
     alone.push_back(n);
     std::ranges::sort(step.inputs);
     step.inputs.erase(std::ranges::unique(step.inputs).begin(), step.inputs.end());
     step.outputs = node.outputs;
-    if (Compile(graph, step, alone, constant_data, environment)) continue;
+    if (Compile(graph, step, alone, constants, environment)) continue;
     return {error.code, std::format("{}: {}", Describe(graph, n), error.message)};
   }
   return error;
@@ -366,15 +363,15 @@ bool HasQuantizedSlices(const Graph& graph, std::span<const NodeIndex> nodes) {
 }  // namespace
 
 Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
-                                                std::span<const std::byte* const> constant_data,
+                                                const ConstantData& constants,
                                                 const StockEnvironment& environment) {
   const std::vector<NodeIndex> nodes = LiveNodes(graph, step);
-  auto compiled = Compile(graph, step, nodes, constant_data, environment);
+  auto compiled = Compile(graph, step, nodes, constants, environment);
   if (!compiled) {
     Refusal refusal = std::move(compiled).error();
     if (!refusal.by_runtime) return std::unexpected(std::move(refusal.error));
     return std::unexpected(
-        NameTheNode(graph, nodes, constant_data, environment, std::move(refusal.error)));
+        NameTheNode(graph, nodes, constants, environment, std::move(refusal.error)));
   }
   std::vector<ValueIndex> values;
   for (NodeIndex n : nodes) {
@@ -391,7 +388,7 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   auto island = std::make_unique<Island>(
       graph, std::move(compiled->runtime), std::move(compiled->externals),
       std::move(compiled->constants), values, std::move(operators), environment);
-  if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(graph));
+  if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(environment.bounds));
   return island;
 }
 

@@ -87,13 +87,6 @@ Status LowerFullyConnected(Lowering& lowering) {
         "int4 filter stored as [input channels, output channels], expected the other way round; "
         "export it as a linear layer");
   }
-  const CpuFeatures& host = lowering.cpu().host;
-  if (lowering.input(1).type == kQBInt4 && !host.Has(CpuFeature::kNeon) &&
-      !host.Has(CpuFeature::kAvx2)) {
-    return lowering.Unsupported(
-        "XNNPACK's int4 kernels for a CPU without AVX2 read their weights misaligned and crash, "
-        "expected one with AVX2; export with int8 weights for this CPU");
-  }
   if (lowering.use_remedies() && FindRemedy(RemedyAction::kMatrixMultiply, lowering.graph(), node,
                                             lowering.cpu()) != nullptr) {
     return LowerAsMatrixMultiply(lowering);

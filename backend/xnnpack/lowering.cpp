@@ -88,14 +88,9 @@ LowerFunction FindLowering(NodeKind kind) {
   return kind == kNone ? nullptr : kLowerings[static_cast<size_t>(kind) - 1].lower;
 }
 
-Lowering::Lowering(const Graph& graph, std::span<const std::byte* const> constant_data,
+Lowering::Lowering(const Graph& graph, const ConstantData& constants,
                    const StockEnvironment& environment, xnn_subgraph_t subgraph)
-    : graph_(graph),
-      constant_data_(constant_data),
-      environment_(environment),
-      subgraph_(subgraph),
-      is_consumed_(ConsumedByPacking(graph)),
-      ids_(graph.values.size()) {}
+    : graph_(graph), constants_(constants), environment_(environment), subgraph_(subgraph) {}
 
 Status Lowering::AddExternal(ValueIndex index, bool is_output) {
   const Value& value = graph_.values[index];
@@ -122,6 +117,13 @@ Status Lowering::AddNode(NodeIndex index) {
   if (lower == nullptr) {
     return Fail(ErrorCode::kNotImplemented,
                 "{}: there is no operator for it; export it as its parts", DescribeNode());
+  }
+  if (const Remedy* row =
+          use_remedies() ? FindRemedy(RemedyAction::kRefuse, graph_, node(), cpu()) : nullptr) {
+    return Unsupported(
+        "XNNPACK cannot run it on this CPU: {} ({}), expected another type of weights, or a CPU "
+        "that row {} of the remedies is not about; export it for this CPU",
+        row->evidence, DescribeTypes(), row->id);
   }
   ChooseForm();
   SWITCHYARD_TRY(lower(*this));

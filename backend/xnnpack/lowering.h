@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -49,9 +50,9 @@ inline constexpr TypeSet kQuantizedTypes = Types(DataType::kQInt8, DataType::kQU
 
 class Lowering {
  public:
-  // `constant_data` as for CreateIsland; all must outlive the lowering.
-  Lowering(const Graph& graph, std::span<const std::byte* const> constant_data,
-           const StockEnvironment& environment, xnn_subgraph_t subgraph);
+  // `constants` as for CreateIsland; all must outlive the lowering.
+  Lowering(const Graph& graph, const ConstantData& constants, const StockEnvironment& environment,
+           xnn_subgraph_t subgraph);
 
   // ---- For island.cpp ----
 
@@ -142,12 +143,11 @@ class Lowering {
   Status Convert(uint32_t from, uint32_t to);
 
   const Graph& graph_;
-  const std::span<const std::byte* const> constant_data_;
+  const ConstantData& constants_;
   const StockEnvironment& environment_;
   const xnn_subgraph_t subgraph_;
-  const std::vector<bool> is_consumed_;
 
-  std::vector<Ids> ids_;  // by ValueIndex
+  std::unordered_map<ValueIndex, Ids> ids_;  // of the values that nodes have asked for
   std::vector<SubgraphExternal> externals_;
   std::vector<NodeIndex> operators_;
   std::vector<AlignedBuffer> kept_constants_;

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "backend/plan/shapes.h"
+
 namespace switchyard {
 namespace {
 
@@ -68,7 +70,7 @@ class PerImage final : public StockStep {
 }  // namespace
 
 Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const StockOperatorStep& step,
-                                                  std::span<const std::byte* const> constant_data,
+                                                  const ConstantData& constants,
                                                   const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
   std::vector<ValueIndex> values = {step.input, node.inputs[0], step.output};
@@ -76,10 +78,10 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
   // A graph of its own: its bounds are those of one image, so that XNNPACK never sees another
   // batch.
   Graph one;
-  std::vector<const std::byte*> constants;
+  ConstantData weights;
   for (const ValueIndex value : values) {
     one.values.push_back(graph.values[value]);
-    constants.push_back(constant_data[value]);
+    weights.bytes.push_back(constants.bytes[value]);
   }
   for (const ValueIndex value : {kInput, kConverted, kOutput}) {
     Value& side = one.values[value];
@@ -94,7 +96,7 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
     side.is_external_output = value == kOutput;
     side.external_id.reset();
     if (value != kConverted) side.external_id = one.num_externals++;
-    constants[value] = nullptr;
+    weights.bytes[value] = nullptr;
   }
   Node convert;
   convert.id = node.id;
@@ -105,11 +107,14 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
   one.nodes[1].inputs = {kConverted, kFilter};
   if (node.inputs.size() > 2) one.nodes[1].inputs.push_back(kBias);
   one.nodes[1].outputs = {kOutput};
+  weights.is_consumed = ConsumedByPacking(one);
+  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(one));
   const IslandStep island{.nodes = {0, 1}, .inputs = {kInput}, .outputs = {kOutput}};
+  StockEnvironment one_environment = environment;
+  one_environment.bounds = bounds;
   // The times would be those of the last image only.
-  StockEnvironment unprofiled = environment;
-  unprofiled.profile = false;
-  SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, constants, unprofiled));
+  one_environment.profile = false;
+  SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, weights, one_environment));
   return std::make_unique<PerImage>(one, std::move(values), std::move(created));
 }
 

@@ -1,18 +1,16 @@
 // A step of its own for a convolution whose batch stock XNNPACK must not see change.
 #pragma once
 
-#include <cstddef>
 #include <memory>
-#include <span>
 
 #include "backend/xnnpack/stock_step.h"
 
 namespace switchyard {
 
 // The step's node, a convolution of a dynamically quantized input, as an island for one image that
-// runs once for each image of the batch. `constant_data` and the errors as for CreateIsland.
+// runs once for each image of the batch. `constants` and the errors as for CreateIsland.
 Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const StockOperatorStep& step,
-                                                  std::span<const std::byte* const> constant_data,
+                                                  const ConstantData& constants,
                                                   const StockEnvironment& environment);
 
 }  // namespace switchyard

@@ -67,6 +67,9 @@ bool AnyCpu(const MaskedCpu&) { return true; }
 bool HasAvx512Fp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Fp16); }
 bool HasAmxInt8(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAmxInt8); }
 bool HasAvx512Vnni(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Vnni); }
+bool IsX86WithoutAvx2(const MaskedCpu& cpu) {
+  return !cpu.host.Has(CpuFeature::kNeon) && !cpu.host.Has(CpuFeature::kAvx2);
+}
 bool HasNeonFp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kNeonFp16); }
 bool HasNoF16(const MaskedCpu& cpu) {
   return !cpu.host.Has(cpu.host.Has(CpuFeature::kNeon) ? CpuFeature::kNeonFp16 : CpuFeature::kAvx2);
@@ -197,6 +200,8 @@ constexpr Remedy kRemedies[] = {
     {"qb4w.avx512vnni", kOwnStep, &HasAvx512Vnni, &IsBlockwiseInt4,
      "a 14-row micro-kernel reads quantization parameters beyond the 10 that subgraphs pad: the "
      "last row is wrong when M > 1 and M mod 14 is 1, 2 or 3"},
+    {"qb4w.no_avx2", kRefuse, &IsX86WithoutAvx2, &IsBlockwiseInt4,
+     "the int4 micro-kernels for x86-64 without AVX2 read their weights misaligned, and crash"},
     {"qd8.convolution.batch", kOwnStep, &AnyCpu, &IsDynamicConvolutionOfBatches,
      "reshaping a dynamically quantized convolution frees as many buffers as the new batch has "
      "images, not the old: batches 1, then 2 free what was never allocated"},

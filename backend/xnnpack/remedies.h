@@ -24,6 +24,8 @@ enum class RemedyAction : uint8_t {
   // A constant int4 filter is widened to int8 while the step is created: the same products and
   // sums.
   kWidenInt4,
+  // Nothing serves: the node is refused before XNNPACK would crash on it.
+  kRefuse,
 };
 
 struct Remedy {

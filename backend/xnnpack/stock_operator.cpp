@@ -181,17 +181,17 @@ Status StockFullyConnected::Run(std::span<void* const> data) {
   return {};
 }
 
-struct Constants {
+struct Weights {
   const void* filter = nullptr;
   const float* bias = nullptr;
   AlignedBuffer widened_filter, widened_bias;  // until the operator has packed them
 };
 
 Result<const void*> WidenedConstant(const Graph& graph, ValueIndex index,
-                                    std::span<const std::byte* const> constant_data,
-                                    Allocator& allocator, AlignedBuffer& buffer) {
+                                    const ConstantData& constants, Allocator& allocator,
+                                    AlignedBuffer& buffer) {
   const Value& value = graph.values[index];
-  const void* data = constant_data[index];
+  const void* data = constants.bytes[index];
   if (data == nullptr) {
     return Fail(ErrorCode::kInternal, "{}: its bytes are missing; pass all constants",
                 Describe(value));
@@ -264,24 +264,25 @@ Status CheckNode(const Graph& graph, const StockOperatorStep& step) {
 
 }  // namespace
 
-Result<std::unique_ptr<StockStep>> CreateStockOperator(
-    const Graph& graph, const StockOperatorStep& step,
-    std::span<const std::byte* const> constant_data, const StockEnvironment& environment) {
+Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
+                                                       const StockOperatorStep& step,
+                                                       const ConstantData& constants,
+                                                       const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
   if (Info(node.kind).attributes == AttributeKind::kConvolution) {
-    return CreatePerImage(graph, step, constant_data, environment);
+    return CreatePerImage(graph, step, constants, environment);
   }
   SWITCHYARD_TRY(CheckNode(graph, step));
   const Value& filter = graph.values[node.inputs[1]];
   Allocator& allocator =
       environment.allocator != nullptr ? *environment.allocator : DefaultAllocator();
-  Constants constants;
-  SWITCHYARD_ASSIGN(constants.filter, WidenedConstant(graph, node.inputs[1], constant_data,
-                                                      allocator, constants.widened_filter));
+  Weights weights;
+  SWITCHYARD_ASSIGN(weights.filter, WidenedConstant(graph, node.inputs[1], constants, allocator,
+                                                    weights.widened_filter));
   if (node.inputs.size() > 2) {
-    SWITCHYARD_ASSIGN(const void* bias, WidenedConstant(graph, node.inputs[2], constant_data,
-                                                        allocator, constants.widened_bias));
-    constants.bias = static_cast<const float*>(bias);
+    SWITCHYARD_ASSIGN(const void* bias, WidenedConstant(graph, node.inputs[2], constants, allocator,
+                                                        weights.widened_bias));
+    weights.bias = static_cast<const float*>(bias);
   }
 
   const bool transposed = (node.flags & kFlagTransposeWeights) != 0;
@@ -296,24 +297,24 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(
     functions = &kQd8Qb4wFunctions;
     status = xnn_create_fully_connected_nc_qd8_f32_qb4w(
         k, n, k, n, groups->group_size, static_cast<uint8_t>(WeightZeroPoint(filter.type)),
-        groups->scales.data(), constants.filter, constants.bias, min, max, flags,
+        groups->scales.data(), weights.filter, weights.bias, min, max, flags,
         /*code_cache=*/nullptr, /*weights_cache=*/nullptr, &product);
   } else if (filter.type == kQCInt8) {
     functions = &kF32Qc8wFunctions;
     status = xnn_create_fully_connected_nc_f32_qc8w(
         k, n, k, n, std::get<PerChannelQuantization>(filter.quantization).scales.data(),
-        static_cast<const int8_t*>(constants.filter), constants.bias, min, max, flags, nullptr,
-        nullptr, &product);
+        static_cast<const int8_t*>(weights.filter), weights.bias, min, max, flags, nullptr, nullptr,
+        &product);
   } else if (filter.type == kQCInt4) {
     functions = &kF32Qc4wFunctions;
     status = xnn_create_fully_connected_nc_f32_qc4w(
         k, n, k, n, static_cast<uint8_t>(WeightZeroPoint(filter.type)),
         std::get<PerChannelQuantization>(filter.quantization).scales.data(),
-        static_cast<const uint8_t*>(constants.filter), constants.bias, min, max, flags, nullptr,
+        static_cast<const uint8_t*>(weights.filter), weights.bias, min, max, flags, nullptr,
         nullptr, &product);
   } else {
     status = xnn_create_fully_connected_nc_f32(
-        k, n, k, n, static_cast<const float*>(constants.filter), constants.bias, min, max, flags,
+        k, n, k, n, static_cast<const float*>(weights.filter), weights.bias, min, max, flags,
         nullptr, nullptr, &product);
   }
   OperatorPtr owned_product(product);

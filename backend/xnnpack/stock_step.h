@@ -44,7 +44,8 @@ bool XnnpackUsesOurAllocator();
 
 struct StockEnvironment {
   MaskedCpu cpu;
-  pthreadpool* thread_pool;  // null: the calling thread
+  std::span<const Dims> bounds;  // largest shapes of the values, by ValueIndex
+  pthreadpool* thread_pool;      // null: the calling thread
   std::shared_ptr<XnnpackWorkspace> workspace;
   Allocator* allocator = nullptr;  // of the steps' own buffers; null: the default one
   bool profile = false;            // islands time their operators
@@ -72,16 +73,22 @@ class StockStep {
   virtual bool ReadTimes(std::span<uint64_t>) const { return false; }
 };
 
-// `constant_data` (by ValueIndex) holds the constants' bytes, aligned and with XNN_EXTRA_BYTES of
-// slack. Those of filters and biases are read during this call only (ConsumedByPacking); the others
-// must outlive the step. Errors: NotSupported or NotImplemented naming the node that XNNPACK cannot
-// run, Internal for what it refuses without a reason.
+// The constants of a graph, by ValueIndex.
+struct ConstantData {
+  std::vector<const std::byte*> bytes;  // aligned, with XNN_EXTRA_BYTES of slack; null: no constant
+  std::vector<bool> is_consumed;        // ConsumedByPacking
+};
+
+// The bytes of consumed constants are read during this call only; the others must outlive the step.
+// Takes time by the size of the step, not of the graph. Errors: NotSupported or NotImplemented
+// naming the node that XNNPACK cannot run, Internal for what it refuses without a reason.
 Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
-                                                std::span<const std::byte* const> constant_data,
+                                                const ConstantData& constants,
                                                 const StockEnvironment& environment);
-Result<std::unique_ptr<StockStep>> CreateStockOperator(
-    const Graph& graph, const StockOperatorStep& step,
-    std::span<const std::byte* const> constant_data, const StockEnvironment& environment);
+Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
+                                                       const StockOperatorStep& step,
+                                                       const ConstantData& constants,
+                                                       const StockEnvironment& environment);
 
 // Which nodes the remedies table sends to steps of their own on this CPU (by NodeIndex).
 std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu);

@@ -138,7 +138,7 @@ Result<uint32_t> Lowering::DefineConstant(ValueIndex index, DataType type) {
   const Value& value = graph_.values[index];
   uint32_t& id = ids_[index].id[type == value.type ? kNative : kF32];
   if (id != XNN_INVALID_VALUE_ID) return id;
-  const void* data = constant_data_[index];
+  const void* data = constants_.bytes[index];
   if (data == nullptr) {
     return Fail(ErrorCode::kInternal, "{}: its bytes are missing; pass all constants",
                 Describe(value));
@@ -148,7 +148,8 @@ Result<uint32_t> Lowering::DefineConstant(ValueIndex index, DataType type) {
         environment_.allocator != nullptr ? *environment_.allocator : DefaultAllocator();
     SWITCHYARD_ASSIGN(AlignedBuffer copy, Widened(value, data, type, allocator));
     data = copy.data();
-    (is_consumed_[index] ? temporary_constants_ : kept_constants_).push_back(std::move(copy));
+    (constants_.is_consumed[index] ? temporary_constants_ : kept_constants_)
+        .push_back(std::move(copy));
   }
   SWITCHYARD_ASSIGN(id, Define(value, type, value.dims, data, XNN_INVALID_VALUE_ID, /*flags=*/0));
   return id;

@@ -149,6 +149,21 @@ constexpr Geometry kGeometries[] = {
      {.padding_top = 1, .padding_right = 1, .padding_bottom = 1, .padding_left = 1}},
 };
 
+// With TensorFlow's padding: an output for each stride, the odd one of the padding at the end.
+constexpr Geometry kTensorFlowSame[] = {
+    {"tf_same.k3x3", 5, 4, {.kernel_height = 3, .kernel_width = 3}},
+    {"tf_same.k2x3.stride2",
+     7,
+     6,
+     {.kernel_height = 2, .kernel_width = 3, .stride_height = 2, .stride_width = 2},
+     true},
+    {"tf_same.k3x2.dilation2x3",
+     6,
+     8,
+     {.kernel_height = 3, .kernel_width = 2, .dilation_height = 2, .dilation_width = 3}},
+    {"tf_same.k1x1.stride3", 7, 5, {.stride_height = 3, .stride_width = 3}},
+};
+
 // Groups by channels in and out of each.
 struct Channels {
   std::string_view name;
@@ -180,6 +195,14 @@ Attributes WithChannels(Attributes attributes, const Channels& channels) {
 void AddFormat(Cases& cases, Format format) {
   for (const Geometry& geometry : kGeometries) {
     ConvolutionSpec spec{.format = format, .height = geometry.height, .width = geometry.width};
+    spec.attributes = WithChannels(geometry.attributes, {"", 1, 3, 6});
+    AddBoth(cases, geometry.name, spec, geometry.must_pass);
+  }
+  for (const Geometry& geometry : kTensorFlowSame) {
+    ConvolutionSpec spec{.format = format,
+                         .flags = kFlagTensorFlowSamePadding,
+                         .height = geometry.height,
+                         .width = geometry.width};
     spec.attributes = WithChannels(geometry.attributes, {"", 1, 3, 6});
     AddBoth(cases, geometry.name, spec, geometry.must_pass);
   }

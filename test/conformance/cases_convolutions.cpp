@@ -72,6 +72,13 @@ void AddDepthwise(Cases& cases, Format format) {
   spec.bias = true;
   spec.min = 0;
   AddBoth(cases, "dwconv", "relu", spec, false);
+  spec = {.format = format, .kind = NodeKind::kDepthwiseConv2d};
+  spec.attributes = Square(3, 2, 0);
+  spec.attributes.groups = 5;
+  spec.flags = kFlagTensorFlowSamePadding;
+  spec.height = 7;
+  spec.width = 6;
+  AddBoth(cases, "dwconv", "tf_same.k3x3.stride2", spec, true);
 }
 
 void AddTransposed(Cases& cases, Format format) {

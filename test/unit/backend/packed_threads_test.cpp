@@ -7,10 +7,14 @@
 #include <pthreadpool.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <format>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend/plan/report.h"
@@ -267,6 +271,58 @@ TEST_P(PackedThreads, BatchMatrixMultiply) {
   check({1, m, k}, {7, k, n}, {7, m, n}, false);
   check({3, 1, 1, k}, {1, 2, k, n}, {3, 2, 1, n}, false);
   check({2, 1, m, k}, {1, 2, k, 3}, {2, 2, m, 3}, true);
+}
+
+// Once, while the weights are packed, waits for another thread to execute.
+class ExecutingAllocator : public Allocator {
+ public:
+  ExecutingAllocator(size_t min_bytes, std::function<Status()> execute)
+      : min_bytes_(min_bytes), execute_(std::move(execute)) {}
+  ~ExecutingAllocator() override {
+    if (done_.valid()) done_.wait();
+  }
+
+  void* Allocate(size_t bytes, size_t alignment) override {
+    if (bytes >= min_bytes_ && !done_.valid()) {
+      done_ = std::async(std::launch::async, execute_);
+      has_executed_ = done_.wait_for(std::chrono::seconds(20)) == std::future_status::ready;
+    }
+    return DefaultAllocator().Allocate(bytes, alignment);
+  }
+  void Free(void* pointer) override { DefaultAllocator().Free(pointer); }
+
+  bool was_asked() const { return done_.valid(); }
+  bool has_executed() const { return has_executed_; }
+
+ private:
+  const size_t min_bytes_;
+  const std::function<Status()> execute_;
+  std::future<Status> done_;
+  bool has_executed_ = false;
+};
+
+// Packing the weights of a large model takes seconds; those who share its workspace do not wait.
+TEST_P(PackedThreads, OthersExecuteWhileALoadPacks) {
+  const auto load = [](const Graph& graph, Allocator& allocator) {
+    InitContext context;
+    context.services.allocator = &allocator;
+    context.load_options["workspace_sharing_mode"] = int64_t{2};
+    context.load_options["weight_cache_enabled"] = false;  // packs into this allocator
+    return BlobRunner::Load(SwitchyardBackend(), WritePayload(graph)->bytes, context);
+  };
+  test::GraphBuilder b;
+  b.Add(NodeKind::kAbs, {b.Input(kF32, {4})}, {b.Output(kF32, {4})});
+  auto other = load(b.Build(), DefaultAllocator());
+  ASSERT_TRUE(other) << other.error().ToString();
+  std::vector<OwnedTensor> tensors(2, OwnedTensor(ElementType::kF32, std::vector<size_t>{4}));
+
+  constexpr size_t kN = 96, kK = 96;
+  ExecutingAllocator allocator(kN * kK / 2,
+                               [&] { return other->Run(std::span<OwnedTensor>(tensors)); });
+  const auto runner = load(FullyConnected(kernel().variant, 1, kN, kK), allocator);
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  EXPECT_TRUE(allocator.was_asked());
+  EXPECT_TRUE(allocator.has_executed());
 }
 
 INSTANTIATE_TEST_SUITE_P(Variants, PackedThreads,

@@ -327,6 +327,45 @@ TEST(MemoryLimit, CountsWhatPackedStepsNeed) {
   }
 }
 
+// Two layers of which one packs more rows than fit: the other one stays packed.
+TEST(MemoryLimit, LeavesPackedWhatFits) {
+  if (HostTier() == 0) GTEST_SKIP() << "no packed kernels on this CPU";
+  constexpr size_t kRows = 40, kColumns = 8;
+  test::GraphBuilder b;
+  for (const size_t k : {size_t{32}, size_t{512}, size_t{64}}) {
+    const ValueIndex x = b.Input(DataType::kF32, {kRows, k});
+    const ValueIndex q = b.Internal(DataType::kQDInt8, {kRows, k}, PerTokenQuantization{1});
+    b.Add(NodeKind::kConvert, {x}, {q});
+    const ValueIndex w =
+        b.Constant(DataType::kQCInt8, {kColumns, k}, std::vector<int8_t>(kColumns * k, 1),
+                   b.PerChannel(0, std::vector<float>(kColumns, 0.5f)));
+    const ValueIndex y = b.Output(DataType::kF32, {kRows, kColumns});
+    b.Add(NodeKind::kFullyConnected, {q, w}, {y});
+  }
+  const auto payload = WritePayload(b.Build());
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  const auto packed_nodes = [&](int64_t limit) {
+    std::vector<bool> packed;
+    InitContext context;
+    context.load_options["max_workspace_bytes"] = limit;
+    auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
+    if (!runner) return packed;
+    for (const NodeReport& node : LoadedReport(*runner->handle()).nodes) {
+      if (node.op == "FullyConnected") packed.push_back(node.kernel != nullptr);
+    }
+    return packed;
+  };
+  // The least limit of all three; below it the largest goes first, then the second.
+  int64_t refused = 0, accepted = 1 << 20;
+  while (accepted - refused > 1) {
+    const int64_t middle = refused + (accepted - refused) / 2;
+    (packed_nodes(middle) == std::vector{true, true, true} ? accepted : refused) = middle;
+  }
+  EXPECT_THAT(packed_nodes(accepted), testing::ElementsAre(true, true, true));
+  EXPECT_THAT(packed_nodes(accepted - 1), testing::ElementsAre(true, false, true));
+  EXPECT_THAT(packed_nodes(accepted - 512 * kRows), testing::ElementsAre(true, false, true));
+}
+
 // An activation of the host's, which nothing but its packed form has to be made of.
 TEST(MemoryLimit, PackedRowsOfAHugeBound) {
   test::GraphBuilder b;
@@ -343,7 +382,8 @@ TEST(MemoryLimit, PackedRowsOfAHugeBound) {
   auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes);
   ASSERT_TRUE(runner) << runner.error().ToString();
   if (HostTier() < 3) GTEST_SKIP() << "this CPU has no packed row for int8 activations";
-  EXPECT_THAT(FormatReport(LoadedReport(*runner->handle()), true), HasSubstr("packed, needs"));
+  EXPECT_THAT(FormatReport(LoadedReport(*runner->handle()), true),
+              HasSubstr("bytes for its packed rows"));
 }
 
 // Slices of one element each: their number alone costs nothing.

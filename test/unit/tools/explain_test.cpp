@@ -113,6 +113,13 @@ TEST_F(ExplainCommand, AllNodesOnRequest) {
                 "fused into its readers\n"));
 }
 
+TEST_F(ExplainCommand, AFileThatIsNothingIsNamed) {
+  Write(scratch_ / "empty.pte", "");
+  const ToolRun run = Switchyard({"explain", (scratch_ / "empty.pte").string()});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_THAT(run.err, HasSubstr("empty.pte: InvalidArgument: payload: 0 bytes"));
+}
+
 TEST_F(ExplainCommand, AnUnknownCpuIsAUsageError) {
   const ToolRun run = Explain("fc.fp32", {"--cpu", "sme3"});
   EXPECT_EQ(run.code, 2);

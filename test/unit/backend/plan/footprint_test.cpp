@@ -1,3 +1,6 @@
+#include <cstddef>
+#include <format>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -67,6 +70,16 @@ TEST(CheckFootprint, CountsOutputsThatAreComputedInF32) {
   }
 }
 
+TEST(CheckFootprint, CountsBothFormsOfInternal16BitValues) {
+  for (const DataType type : {kF16, kBF16}) {
+    GraphBuilder b;
+    const ValueIndex y = b.Internal(type, {10, 7});
+    b.Add(NodeKind::kAbs, {b.Input(kF32, {10, 7})}, {y});
+    b.Add(NodeKind::kAbs, {y}, {b.Output(kF32, {10, 7})});
+    EXPECT_THAT(ExpectNeeds(b.Build(), 10 * 7 * (2 + 4)), HasSubstr("value 0"));
+  }
+}
+
 // The outputs of a pooling are few; the pointers to its windows are not.
 TEST(CheckFootprint, CountsThePointersToWindows) {
   GraphBuilder b;
@@ -108,6 +121,71 @@ TEST(CheckFootprint, NumbersThatDoNotFitAreTooLarge) {
   const Status status = CheckFootprint(graph, *shapes, UINT64_MAX - 1);
   ASSERT_FALSE(status);
   EXPECT_THAT(status.error().message, HasSubstr("more than 2^64"));
+}
+
+// The number of bytes up to which shared weights are refused.
+void ExpectRepeats(const Graph& graph, uint64_t bytes) {
+  EXPECT_TRUE(CheckRepeatedWeights(graph, bytes));
+  if (bytes == 0) return;
+  const Status status = CheckRepeatedWeights(graph, bytes - 1);
+  ASSERT_FALSE(status) << bytes;
+  EXPECT_EQ(status.error().code, ErrorCode::kMemoryAllocationFailed);
+  EXPECT_THAT(status.error().message, AllOf(HasSubstr(std::format("need {} bytes more", bytes)),
+                                            HasSubstr(std::format("at most {}", bytes - 1))));
+}
+
+TEST(CheckRepeatedWeights, CountsPaddedPanelsOfEveryNodeButTheFirst) {
+  GraphBuilder b;
+  const ValueIndex filter = b.Constant(kF32, {2, 3}, std::vector<float>(6));
+  for (int i = 0; i < 3; ++i) {
+    b.Add(NodeKind::kFullyConnected, {b.Input(kF32, {1, 3}), filter}, {b.Output(kF32, {1, 2})});
+  }
+  ExpectRepeats(b.Build(), 2 * 64 * (32 * 4 + 16));
+}
+
+TEST(CheckRepeatedWeights, CountsTheGroupsOfAConvolution) {
+  GraphBuilder b;
+  const ValueIndex filter = b.Constant(kF32, {4, 3, 3, 2}, std::vector<float>(4 * 9 * 2));
+  ConvolutionAttributes a;
+  a.kernel_height = a.kernel_width = 3;
+  a.groups = 2;
+  a.group_input_channels = a.group_output_channels = 2;
+  for (int i = 0; i < 2; ++i) {
+    b.Add(NodeKind::kConv2d, {b.Input(kF32, {1, 5, 5, 4}), filter}, {b.Output(kF32, {1, 3, 3, 4})},
+          a);
+  }
+  ExpectRepeats(b.Build(), 2 * 64 * (9 * 32 * 4 + 16));
+}
+
+TEST(CheckRepeatedWeights, CountsThatOfADepthwiseConvolutionOnce) {
+  GraphBuilder b;
+  const ValueIndex filter = b.Constant(kF32, {1, 3, 3, 65}, std::vector<float>(9 * 65));
+  ConvolutionAttributes a;
+  a.kernel_height = a.kernel_width = 3;
+  a.groups = 65;
+  a.group_input_channels = a.group_output_channels = 1;
+  for (int i = 0; i < 2; ++i) {
+    b.Add(NodeKind::kDepthwiseConv2d, {b.Input(kF32, {1, 5, 5, 65}), filter},
+          {b.Output(kF32, {1, 3, 3, 65})}, a);
+  }
+  ExpectRepeats(b.Build(), 128 * (9 * 4 + 16));
+}
+
+TEST(CheckRepeatedWeights, CountsValuesWhoseBytesOverlap) {
+  GraphBuilder b;
+  const std::vector<float> numbers(8);
+  const ValueIndex x = b.Input(kF32, {6});
+  for (int i = 0; i < 3; ++i) {
+    b.Add(NodeKind::kAdd, {x, b.Constant(kF32, {6}, numbers)}, {b.Output(kF32, {6})});
+  }
+  Graph graph = b.Build();
+  ExpectRepeats(graph, 0);
+  const std::span<const std::byte> file = std::as_bytes(std::span(numbers));
+  size_t offset = 0;
+  for (Value& value : graph.values) {
+    if (value.constant) value.constant->bytes = file.subspan(4 * offset++, 24);
+  }
+  ExpectRepeats(graph, 2 * 24);
 }
 
 }  // namespace

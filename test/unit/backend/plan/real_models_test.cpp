@@ -49,6 +49,7 @@ TEST(RealModels, InferredShapesAreTheFiles) {
       }
     }
     EXPECT_TRUE(CheckFootprint(graph, *shapes, uint64_t{1} << 28));
+    EXPECT_TRUE(CheckRepeatedWeights(graph, /*max_workspace_bytes=*/0));
   });
 }
 

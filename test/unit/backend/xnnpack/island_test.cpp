@@ -188,10 +188,13 @@ TEST(Island, RunWithoutReshapeIsAnError) {
   const auto workspace = XnnpackWorkspace::Create();
   ASSERT_TRUE(workspace);
   const StockEnvironment environment{
-      .cpu = HostCpuFeatures(), .thread_pool = nullptr, .workspace = *workspace};
-  std::vector<const std::byte*> constants(graph.values.size(), nullptr);
+      .cpu = HostCpuFeatures(), .bounds = {}, .thread_pool = nullptr, .workspace = *workspace};
+  ConstantData constants{
+      .bytes = std::vector<const std::byte*>(graph.values.size(), nullptr),
+      .is_consumed = ConsumedByPacking(graph),
+  };
   for (ValueIndex i = 0; i < graph.values.size(); ++i) {
-    if (graph.values[i].constant) constants[i] = graph.values[i].constant->bytes.data();
+    if (graph.values[i].constant) constants.bytes[i] = graph.values[i].constant->bytes.data();
   }
   const Plan plan = MakePlan(graph, std::vector<bool>(graph.nodes.size()));
   const auto island =

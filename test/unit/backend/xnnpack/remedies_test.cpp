@@ -17,6 +17,8 @@ namespace switchyard::test {
 namespace {
 
 using enum DataType;
+using testing::AllOf;
+using testing::HasSubstr;
 
 const Remedy& RowOf(std::string_view id) {
   for (const Remedy& row : RemedyTable()) {
@@ -33,6 +35,7 @@ RunnerOptions OnCpuOf(std::string_view id) {
   if (id.starts_with("f16.avx512fp16")) cpu.Add(CpuFeature::kAvx512Fp16);
   if (id == "qc4w.amx") cpu.Add(CpuFeature::kAmxInt8);
   if (id == "qb4w.avx512vnni") cpu.Add(CpuFeature::kAvx512Vnni);
+  if (id == "qb4w.no_avx2") cpu = CpuFeatures();
   if (id == "f16.neon.deep") cpu.Add(CpuFeature::kNeonFp16);
   if (id == "f16.no_arithmetic") {
     cpu.Remove(CpuFeature::kNeonFp16);
@@ -116,6 +119,7 @@ TEST(Remedies, AreAllTested) {
                                              "weights.float",
                                              "qc4w.amx",
                                              "qb4w.avx512vnni",
+                                             "qb4w.no_avx2",
                                              "qd8.convolution.batch",
                                              "f32.sme2.long_vectors",
                                              "f32.sme2.masked",
@@ -378,6 +382,17 @@ TEST(Remedies, BlockwiseInt4OnAvx512Vnni) {
       EXPECT_LE(WorstError(c, *out), c.tolerance);
     }
   }
+}
+
+// Without the row the process would end, so that only the refusal can be shown.
+TEST(Remedies, BlockwiseInt4WithoutAvx2) {
+  const Case c = BlockwiseInt4Case(kF32, 2);
+  ExpectRowApplies("qb4w.no_avx2", c.graph, c.node);
+  const auto out = RunStock(c.graph, c.inputs, OnCpuOf("qb4w.no_avx2"));
+  ASSERT_FALSE(out);
+  EXPECT_EQ(out.error().code, ErrorCode::kNotSupported);
+  EXPECT_THAT(out.error().message, AllOf(HasSubstr("node 1 FullyConnected"),
+                                         HasSubstr("misaligned"), HasSubstr("qb4w.no_avx2")));
 }
 
 TEST(Remedies, OwnStepsFollowTheirInputsShapes) {

@@ -70,19 +70,26 @@ Result<std::unique_ptr<StockRunner>> StockRunner::Create(const Graph& graph,
 
   // Consumed constants go when the steps have been created, as in the backend.
   std::vector<std::vector<std::byte>> consumed;
-  const std::vector<bool> is_consumed = ConsumedByPacking(graph);
-  std::vector<const std::byte*> during_creation(graph.values.size(), nullptr);
+  ConstantData during_creation{
+      .bytes = std::vector<const std::byte*>(graph.values.size(), nullptr),
+      .is_consumed = ConsumedByPacking(graph),
+  };
   runner->constant_data_.assign(graph.values.size(), nullptr);
   for (ValueIndex i = 0; i < graph.values.size(); ++i) {
     const Value& value = graph.values[i];
     if (!value.constant) continue;
     std::vector<std::byte> copy(value.constant->bytes.begin(), value.constant->bytes.end());
     copy.resize(copy.size() + kSlack);
-    during_creation[i] = copy.data();
-    if (!is_consumed[i]) runner->constant_data_[i] = copy.data();
-    (is_consumed[i] ? consumed : runner->kept_).push_back(std::move(copy));
+    during_creation.bytes[i] = copy.data();
+    const bool is_consumed = during_creation.is_consumed[i];
+    if (!is_consumed) runner->constant_data_[i] = copy.data();
+    (is_consumed ? consumed : runner->kept_).push_back(std::move(copy));
   }
+  // Steps refuse by themselves what shape inference would refuse before them.
+  const std::vector<Dims> bounds =
+      InferShapesAtBounds(graph).value_or(std::vector<Dims>(graph.values.size()));
   StockEnvironment environment{.cpu = options.cpu,
+                               .bounds = bounds,
                                .thread_pool = runner->pool_,
                                .workspace = options.workspace,
                                .use_remedies = options.use_remedies};
