@@ -41,7 +41,9 @@ set(arguments
 if(TOOLCHAIN)
   list(APPEND arguments --toolchain "${TOOLCHAIN}")
 else()
-  list(APPEND arguments "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_EXE_LINKER_FLAGS=${LINKER_FLAGS}")
+  list(APPEND arguments "-DCMAKE_C_COMPILER=${C_COMPILER}" "-DCMAKE_CXX_COMPILER=${CXX_COMPILER}"
+       "-DCMAKE_EXE_LINKER_FLAGS=${LINKER_FLAGS}" --no-warn-unused-cli
+  )
   if(EXECUTORCH_ROOT)
     list(APPEND arguments "-DSWITCHYARD_EXECUTORCH_ROOT=${EXECUTORCH_ROOT}")
   endif()
