@@ -27,9 +27,12 @@ target_compile_options(
             -Wextra
             -Wpedantic
             -Wshadow
-            -Wnon-virtual-dtor
             -ffunction-sections
             -fdata-sections
+            $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+            # GCC would make what inline functions share a symbol that keeps its library loaded for
+            # good, and a module is to go when it is closed.
+            $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>
 )
 # Sections that nothing refers to are dropped: Dependencies.cmake links one archive whole.
 target_link_options(switchyard_options INTERFACE "LINKER:--gc-sections")

@@ -17,15 +17,11 @@
 #include "backend/plan/report_json.h"
 #include "backend/switchyard_backend.h"
 
-namespace {
-
-struct DestroyPool {
-  void operator()(pthreadpool* pool) const { pthreadpool_destroy(pool); }
-};
-
-}  // namespace
-
 struct switchyard_instance {
+  struct DestroyPool {
+    void operator()(pthreadpool* pool) const { pthreadpool_destroy(pool); }
+  };
+
   std::unique_ptr<pthreadpool, DestroyPool> thread_pool;  // null: the calling thread
   std::unique_ptr<switchyard::Backend> backend;
   std::atomic<size_t> num_delegates = 0;
@@ -61,7 +57,8 @@ switchyard_status Call(switchyard_text* message, switchyard_instance* instance,
     }
     const Status status = body();
     WriteText(message, status ? std::string_view() : status.error().message);
-    return status ? SWITCHYARD_OK : static_cast<switchyard_status>(status.error().code);
+    if (status) return SWITCHYARD_OK;
+    return static_cast<switchyard_status>(status.error().code);
   } catch (const std::bad_alloc&) {
     if (instance != nullptr) instance->is_in_disorder = true;
     WriteText(message, "out of memory; free some, and start again with another instance");

@@ -162,6 +162,7 @@ Result<std::unique_ptr<PackedRunner>> CreatePackedStep(
       return std::make_unique<BatchMatrixMultiplyRunner>(graph.nodes[step.node], std::move(impl));
     }
   }
+  std::unreachable();
 }
 
 }  // namespace switchyard

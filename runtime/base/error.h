@@ -62,11 +62,11 @@ std::unexpected<Error> Fail(ErrorCode code, std::format_string<Args...> format, 
 #define SWITCHYARD_CONCAT(a, b) SWITCHYARD_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` (a Status or Result) to the caller, if it has one.
-#define SWITCHYARD_TRY(expression)                                   \
-  do {                                                               \
-    if (auto switchyard_status = (expression); !switchyard_status) { \
-      return std::unexpected(std::move(switchyard_status).error());  \
-    }                                                                \
+#define SWITCHYARD_TRY(expression)                                 \
+  do {                                                             \
+    if (auto switchyard_tried = (expression); !switchyard_tried) { \
+      return std::unexpected(std::move(switchyard_tried).error()); \
+    }                                                              \
   } while (false)
 
 // Declares `declaration` with the value of `expression` (a Result), or returns its error.

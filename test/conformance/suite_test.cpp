@@ -67,7 +67,8 @@ class FaultyBackend : public Backend {
 };
 
 Case CaseNamed(std::string_view name) {
-  for (Case& item : *AllCases()) {
+  auto cases = AllCases();
+  for (Case& item : *cases) {
     if (item.name == name) return item;
   }
   ADD_FAILURE() << "there is no case " << name;

@@ -16,7 +16,8 @@ inline constexpr float kInfinity = std::numeric_limits<float>::infinity();
 inline constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // Adds values and nodes to a graph, which keeps the constants' bytes. External ids are given in the
-// order of the calls, so declare inputs first. Example:
+// order of the calls, so declare inputs first, and not among the arguments of one call with
+// outputs, whose order is the compiler's. Example:
 //
 //   GraphBuilder b;
 //   const ValueIndex x = b.Input(DataType::kF32, {2, 3});

@@ -311,7 +311,8 @@ TEST_P(PackedThreads, OthersExecuteWhileALoadPacks) {
     return BlobRunner::Load(SwitchyardBackend(), WritePayload(graph)->bytes, context);
   };
   test::GraphBuilder b;
-  b.Add(NodeKind::kAbs, {b.Input(kF32, {4})}, {b.Output(kF32, {4})});
+  const ValueIndex x = b.Input(kF32, {4}), y = b.Output(kF32, {4});
+  b.Add(NodeKind::kAbs, {x}, {y});
   auto other = load(b.Build(), DefaultAllocator());
   ASSERT_TRUE(other) << other.error().ToString();
   std::vector<OwnedTensor> tensors(2, OwnedTensor(ElementType::kF32, std::vector<size_t>{4}));

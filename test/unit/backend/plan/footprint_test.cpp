@@ -65,7 +65,8 @@ TEST(CheckFootprint, AShapeThatGrowsIsRefusedBeforeItIsThere) {
 TEST(CheckFootprint, CountsOutputsThatAreComputedInF32) {
   for (const DataType type : {kF16, kBF16}) {
     GraphBuilder b;
-    b.Add(NodeKind::kAbs, {b.Input(type, {10, 7})}, {b.Output(type, {10, 7})});
+    const ValueIndex x = b.Input(type, {10, 7}), y = b.Output(type, {10, 7});
+    b.Add(NodeKind::kAbs, {x}, {y});
     EXPECT_THAT(ExpectNeeds(b.Build(), 10 * 7 * 4), HasSubstr("value 1"));
   }
 }

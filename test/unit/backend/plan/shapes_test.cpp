@@ -130,8 +130,8 @@ const Refused kRefused[] = {
      "at least 6 and 2"},
     {"argmax.indices",
      [](GraphBuilder& b) {
-       b.Add(kArgMaxPooling2d, {b.Input(kF32, {1, 4, 4, 1})},
-             {b.Output(kF32, {1, 2, 2, 1}), b.Output(kInt32, {1, 2, 1, 1})},
+       const ValueIndex x = b.Input(kF32, {1, 4, 4, 1});
+       b.Add(kArgMaxPooling2d, {x}, {b.Output(kF32, {1, 2, 2, 1}), b.Output(kInt32, {1, 2, 1, 1})},
              PoolingAttributes{
                  .pooling_height = 2, .pooling_width = 2, .stride_height = 2, .stride_width = 2});
      },
