@@ -91,7 +91,7 @@ void CompiledDelegate::GiveUpLargestKernels(std::span<const Dims> shapes) {
   // What is left without the first `i` needs.
   std::vector<uint64_t> rows_left(needs.size() + 1), scratch_left(needs.size() + 1);
   for (size_t i = needs.size(); i-- > 0;) {
-    const auto [bytes, is_scratch, routes] = needs[i];
+    const auto& [bytes, is_scratch, routes] = needs[i];
     rows_left[i] = CheckedAdd(rows_left[i + 1], is_scratch ? 0 : bytes).value_or(UINT64_MAX);
     scratch_left[i] = std::max(scratch_left[i + 1], is_scratch ? bytes : 0);
   }
