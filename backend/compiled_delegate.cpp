@@ -95,7 +95,7 @@ Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
 Status CompiledDelegate::Compile(WeightsCache& weights) {
   FuseGraph(graph_);
   // Refuses what would not fit before anything of that size is made.
-  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(graph_));
+  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, SettleShapes(graph_));
   SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
   SWITCHYARD_TRY(CheckRepeatedWeights(graph_, options_.max_workspace_bytes));
 

@@ -10,7 +10,7 @@ namespace switchyard {
 
 Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteOptions& options) {
   FuseGraph(graph);
-  SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, InferShapesAtBounds(graph));
+  SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, SettleShapes(graph));
   SWITCHYARD_ASSIGN(
       const std::vector<Route> routes,
       RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu.allowed, options));

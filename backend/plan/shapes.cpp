@@ -175,4 +175,12 @@ Result<std::vector<Dims>> InferShapesAtBounds(const Graph& graph) {
   });
 }
 
+Result<std::vector<Dims>> SettleShapes(Graph& graph) {
+  SWITCHYARD_ASSIGN(std::vector<Dims> shapes, InferShapesAtBounds(graph));
+  for (const Node& node : graph.nodes) {
+    for (const ValueIndex output : node.outputs) graph.values[output].dims = shapes[output];
+  }
+  return shapes;
+}
+
 }  // namespace switchyard

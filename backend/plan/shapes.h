@@ -25,6 +25,10 @@ Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> 
 // The same for the bounds that the payload itself gives to the external inputs.
 Result<std::vector<Dims>> InferShapesAtBounds(const Graph& graph);
 
+// The same, which then replaces the dims that the file gives to what nodes compute: nothing checks
+// those, and the exporter leaves some in another order.
+Result<std::vector<Dims>> SettleShapes(Graph& graph);
+
 // Checks every value that execution would allocate (what is neither constant nor external, and the
 // f32 form of what has 16 bits, which not every CPU needs), the scratch memory that windows and
 // packed operands take (upper bounds of it), and the sum of all against `max_workspace_bytes`. The

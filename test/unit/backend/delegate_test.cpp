@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -351,6 +352,61 @@ TEST(BackendErrors, NullHandleAndBadPayload) {
   const auto runner = BlobRunner::Load(SwitchyardBackend(), {});
   ASSERT_FALSE(runner);
   EXPECT_FALSE(runner.error().message.empty());
+}
+
+// Clamp, Convert and Conv2d of up to four images, dynamically quantized. `claimed` is what the file
+// says of the values between them.
+Graph DynamicConvolution(const Dims& claimed) {
+  constexpr uint32_t kIn = 3, kOut = 5;
+  test::GraphBuilder b;
+  const ValueIndex x = b.Input(DataType::kF32, {4, 4, 6, kIn});
+  const ValueIndex clamped = b.Internal(DataType::kF32, claimed);
+  const ValueIndex quantized = b.Internal(DataType::kQDInt8, claimed, PerTokenQuantization{3});
+  const ValueIndex y = b.Output(DataType::kF32, {4, 2, 4, kOut});
+  std::vector<int8_t> filter(kOut * 9 * kIn);
+  for (size_t i = 0; i < filter.size(); ++i) filter[i] = static_cast<int8_t>(i * 37 % 255);
+  const ValueIndex w = b.Constant(DataType::kQCInt8, {kOut, 3, 3, kIn}, filter,
+                                  b.PerChannel(0, std::vector<float>(kOut, 0.01f)));
+  Node& clamp = b.Add(NodeKind::kClamp, {x}, {clamped});
+  clamp.output_min = -2;
+  clamp.output_max = 3;
+  b.Add(NodeKind::kConvert, {clamped}, {quantized});
+  b.Add(NodeKind::kConv2d, {quantized, w}, {y},
+        ConvolutionAttributes{.kernel_height = 3,
+                              .kernel_width = 3,
+                              .group_input_channels = kIn,
+                              .group_output_channels = kOut});
+  return b.Build();
+}
+
+// ExecuTorch leaves what it quantizes for a convolution in the order of dimensions that it had
+// before, and a damaged file may say anything, such as that there is never more than one image,
+// which decides how the node has to run.
+TEST(Delegate, BelievesNothingOfTheShapesBetweenNodes) {
+  const auto load = [](const Dims& claimed) {
+    const auto payload = WritePayload(DynamicConvolution(claimed));
+    EXPECT_TRUE(payload) << payload.error().ToString();
+    return BlobRunner::Load(SwitchyardBackend(), payload->bytes);
+  };
+  auto honest = load({4, 4, 6, 3});
+  ASSERT_TRUE(honest) << honest.error().ToString();
+  for (const Dims& claimed : {Dims{4, 3, 4, 6}, Dims{1, 4, 6, 3}, Dims{4, 4, 6, 1u << 30}}) {
+    SCOPED_TRACE(ToString(claimed));
+    auto runner = load(claimed);
+    ASSERT_TRUE(runner) << runner.error().ToString();
+    for (const size_t batch : {1, 3, 1, 4, 2}) {
+      const std::vector<size_t> input = {batch, 4, 6, 3}, output = {batch, 2, 4, 5};
+      std::vector<OwnedTensor> expected = {OwnedTensor(ElementType::kF32, input),
+                                           OwnedTensor(ElementType::kF32, output)};
+      const std::vector<float> x = Filled(batch * 4 * 6 * 3, -4, 0.03f);
+      std::memcpy(expected[0].bytes().data(), x.data(), x.size() * sizeof(float));
+      std::vector<OwnedTensor> found = expected;
+      ASSERT_TRUE(honest->Run(std::span(expected)));
+      const Status status = runner->Run(std::span(found));
+      ASSERT_TRUE(status) << status.error().ToString();
+      EXPECT_TRUE(std::ranges::equal(found[1].bytes(), expected[1].bytes())) << batch;
+    }
+  }
 }
 
 }  // namespace
