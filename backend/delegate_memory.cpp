@@ -98,7 +98,7 @@ void CompiledDelegate::GiveUpLargestKernels(std::span<const Dims> shapes) {
   const uint64_t limit = options_.max_workspace_bytes;
   const auto fits = [&](size_t i) {
     const uint64_t left = CheckedAdd(rows_left[i], scratch_left[i]).value_or(UINT64_MAX);
-    return left <= limit && CheckFootprint(graph_, shapes, limit, left).has_value();
+    return CheckFootprint(graph_, shapes, limit, left).has_value();
   };
   const auto counts = std::views::iota(size_t{1}, needs.size() + 1);
   const auto first = std::ranges::partition_point(counts, [&](size_t i) { return !fits(i); });

@@ -87,8 +87,7 @@ std::span<const OptionRow> BackendOptionTable() {
        .max = 4096,
        .environment = "SWITCHYARD_SME_THREADS",
        .doc = "Threads that may run an SME kernel at the same time, since cores share SME units; "
-              "0: as "
-              "many as Linux tells that there are units, else all."},
+              "0: as many as Linux tells that there are units, else all."},
       {.key = kOptionProfileOperators,
        .default_value = true,
        .scope = OptionScope::kBoth,

@@ -90,7 +90,8 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
                                                        const ConstantData& constants,
                                                        const StockEnvironment& environment);
 
-// Which nodes the remedies table sends to steps of their own on this CPU (by NodeIndex).
+// Which nodes the remedies table sends to steps of their own on this CPU (by NodeIndex). It goes by
+// the dims of the graph's values: SettleShapes comes first where they are a file's.
 std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu);
 // The rows of that table that apply to each node where it is stock (by NodeIndex).
 std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu);
