@@ -1,4 +1,4 @@
-"""Ways to break a kernel's driver or a rule, each of which the suite has to notice.
+"""Ways to break our code, each of which the conformance suite or a test has to notice.
 
 What `scripts/mutants` reads. The text to find stands in its file exactly once; an edit that loses it
 has to say here what the mutant is now.
@@ -15,8 +15,11 @@ class Mutant:
     file: str
     find: str
     replace: str
-    filter: str  # of the cases, to save time
-    cpu: str = SME2
+    filter: str = ""  # the suite's cases that have to notice, where `test` is none
+    cpu: str = SME2  # the emulated one of preset arm64; other presets run on this machine's
+    preset: str = "arm64"
+    target: str = "switchyard-conformance"  # what to build
+    test: str = ""  # in place of `filter`: a regular expression of ctest's
 
 
 MUTANTS = [
