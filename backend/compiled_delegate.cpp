@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/plan/decompose.h"
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
 #include "backend/plan/make_report.h"
@@ -93,6 +94,7 @@ Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
 }
 
 Status CompiledDelegate::Compile(WeightsCache& weights) {
+  DecomposeGraph(graph_);
   FuseGraph(graph_);
   // Refuses what would not fit before anything of that size is made.
   SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, SettleShapes(graph_));

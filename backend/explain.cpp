@@ -1,5 +1,6 @@
 #include "backend/explain.h"
 
+#include "backend/plan/decompose.h"
 #include "backend/plan/fuse.h"
 #include "backend/plan/make_report.h"
 #include "backend/plan/shapes.h"
@@ -9,6 +10,7 @@
 namespace switchyard {
 
 Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteOptions& options) {
+  DecomposeGraph(graph);
   FuseGraph(graph);
   SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, SettleShapes(graph));
   SWITCHYARD_ASSIGN(

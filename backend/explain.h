@@ -11,7 +11,7 @@
 
 namespace switchyard {
 
-// `graph` may have been fused already. Errors: as SettleShapes and RouteGraph.
+// `graph` may have been decomposed and fused already. Errors: as SettleShapes and RouteGraph.
 Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteOptions& options);
 
 // Every row of the table of what stock XNNPACK gets wrong.

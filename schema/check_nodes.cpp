@@ -43,6 +43,7 @@ class NodeChecker {
   Status Check(const LeakyReluAttributes& leaky_relu) const;
 
   Status CheckFullyConnected() const;
+  Status CheckAttention() const;
   Status CheckFilterAndBias(size_t channel_dim, size_t output_channels) const;
   Status CheckRank(size_t rank) const;
   Status CheckMinRank(size_t input, size_t rank) const;
@@ -169,6 +170,26 @@ Status NodeChecker::CheckFullyConnected() const {
   return CheckFilterAndBias(output_dim, filter.dims[output_dim]);
 }
 
+// softmax(query * scale x key^T + mask) x value, of [*, T, C], [*, U, C] and [*, U, D].
+Status NodeChecker::CheckAttention() const {
+  SWITCHYARD_TRY(CheckMinRank(0, 2));
+  const size_t rank = Input(0).dims.rank();
+  for (const size_t i : {1, 2}) {
+    // XNNPACK pairs matrices of fewer dimensions with the query's first ones, PyTorch with its
+    // last.
+    if (Input(i).dims.rank() == rank || Input(i).dims.rank() == 2) continue;
+    return Broken("{}: {} {}, expected as many dimensions as the query {} has, or 2", Name(),
+                  i == 1 ? "key" : "value", Describe(Input(i)), Describe(Input(0)));
+  }
+  if (Input(3).dims.rank() != 1) {
+    return Broken("{}: scale {}, expected 1 dimension", Name(), Describe(Input(3)));
+  }
+  if (Input(4).dims.rank() != 2) {
+    return Broken("{}: mask {}, expected 2 dimensions", Name(), Describe(Input(4)));
+  }
+  return {};
+}
+
 Status NodeChecker::Check(std::monostate) const {
   switch (node_.kind) {
     case NodeKind::kFullyConnected:
@@ -176,6 +197,8 @@ Status NodeChecker::Check(std::monostate) const {
     case NodeKind::kBatchMatrixMultiply:
       SWITCHYARD_TRY(CheckMinRank(0, 2));
       return CheckMinRank(1, 2);
+    case NodeKind::kScaledDotProductAttention:
+      return CheckAttention();
     case NodeKind::kGlobalAvgPooling2d:
       return CheckRank(4);
     case NodeKind::kSoftmax:

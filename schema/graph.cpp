@@ -12,7 +12,9 @@ std::string Describe(const Graph& graph, NodeIndex node) {
   if (kind == NodeKind::kNone || static_cast<size_t>(kind) > kNumNodeKinds) {
     return std::format("node {} (kind {})", id, static_cast<int>(kind));
   }
-  return std::format("node {} {}", id, Info(kind).name);
+  const NodeKind whole = graph.nodes[node].part_of;
+  if (whole == NodeKind::kNone) return std::format("node {} {}", id, Info(kind).name);
+  return std::format("node {} {} of {}", id, Info(kind).name, Info(whole).name);
 }
 
 std::string Describe(const Value& value) {

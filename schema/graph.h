@@ -140,6 +140,8 @@ struct Node {
   // after its last.
   uint32_t id = 0;
   NodeKind kind = NodeKind::kNone;
+  // Where the file has one node that runs as several: its kind, of which this is a part.
+  NodeKind part_of = NodeKind::kNone;
   uint32_t debug_handle = kNoDebugHandle;
   uint32_t flags = 0;
   float output_min = -std::numeric_limits<float>::infinity();
@@ -166,7 +168,8 @@ struct Graph {
   Graph& operator=(Graph&&) = default;
 };
 
-// "node 3 FullyConnected", with Node::id; the object that messages name.
+// "node 3 FullyConnected", with Node::id, or "node 3 Softmax of ScaledDotProductAttention"; the
+// object that messages name.
 SWITCHYARD_API std::string Describe(const Graph& graph, NodeIndex node);
 // "value 7 (fp32 [2, 3])"
 SWITCHYARD_API std::string Describe(const Value& value);

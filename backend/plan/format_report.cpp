@@ -86,6 +86,7 @@ std::string OutcomeText(const NodeReport& node) {
 std::string NodeText(std::span<const NamedReport> reports, size_t n) {
   const NodeReport& node = reports[0].report.nodes[n];
   std::string text = std::format("  node {} {}", node.id, node.op);
+  if (!node.part_of.empty()) text += std::format(" of {}", node.part_of);
   if (node.is_judged) {
     text += std::format(": {}", node.variant ? Name(*node.variant) : "no packed variant");
   }

@@ -118,6 +118,7 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
     entry.id = node.id;
     entry.debug_handle = node.debug_handle;
     entry.op = Info(node.kind).name;
+    if (node.part_of != NodeKind::kNone) entry.part_of = Info(node.part_of).name;
     entry.absorbed = node.absorbed;
     entry.num_outputs = node.outputs.size();
     for (const auto& values : {node.inputs, node.outputs}) {

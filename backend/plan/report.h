@@ -38,6 +38,7 @@ struct NodeReport {
   uint32_t id = 0;  // position in the file
   uint32_t debug_handle = kNoDebugHandle;
   std::string op;                      // "FullyConnected"
+  std::string part_of;                 // the file's node that it is a part of; mostly empty
   std::vector<AbsorbedNode> absorbed;  // what was fused into it
   std::vector<Dims> shapes;            // inputs, then outputs, at the bounds
   std::vector<DataType> types;         // the same

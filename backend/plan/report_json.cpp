@@ -74,6 +74,7 @@ std::string NodeJson(const NodeReport& node) {
       Quoted(node.kernel != nullptr ? "packed" : "stock"), KernelJson(node));
   if (node.kernel == nullptr) json += std::format(R"(,"stock":{})", StockJson(node));
   json += std::format(R"(,"absorbed":{})", List(node.absorbed, absorbed));
+  if (!node.part_of.empty()) json += std::format(R"(,"part_of":{})", Quoted(node.part_of));
   if (!node.note.empty()) json += std::format(R"(,"note":{})", Quoted(node.note));
   return json + std::format(R"(,"reasons":{},"rejected":{}}})", List(node.reasons, reason),
                             List(node.rejected, rejected));

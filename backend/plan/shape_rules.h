@@ -67,7 +67,8 @@ Status ShapeOfPRelu(ShapeContext& context);
 // shapes_matmul.cpp
 Status ShapeOfFullyConnected(ShapeContext& context);
 Status ShapeOfBatchMatrixMultiply(ShapeContext& context);
-Status ShapeOfScaledDotProductAttention(ShapeContext& context);
+// Of a kind that DecomposeGraph leaves none of.
+Status ShapeOfDecomposed(ShapeContext& context);
 // shapes_convolution.cpp
 Status ShapeOfConvolution(ShapeContext& context);
 Status ShapeOfTransposedConvolution(ShapeContext& context);

@@ -53,7 +53,7 @@ constexpr ShapeRow kRules[] = {
     {kConcatenate3, ShapeOfConcatenate},
     {kConcatenate4, ShapeOfConcatenate},
     {kStaticSlice, ShapeOfSlice},
-    {kScaledDotProductAttention, ShapeOfScaledDotProductAttention},
+    {kScaledDotProductAttention, ShapeOfDecomposed},
     {kBatchMatrixMultiply, ShapeOfBatchMatrixMultiply},
     {kConcatenate5, ShapeOfConcatenate},
     {kConvTranspose2d, ShapeOfTransposedConvolution},
@@ -133,6 +133,12 @@ std::optional<size_t> WindowOutput(size_t input, const Window& window) {
       CheckedAdd<size_t>(input, size_t{window.padding_before} + window.padding_after);
   if (!padded || *padded < window.extent()) return std::nullopt;
   return (*padded - window.extent()) / window.stride + 1;
+}
+
+Status ShapeOfDecomposed(ShapeContext& context) {
+  Error error = context.Refuse("the graph has not been decomposed; call DecomposeGraph").error();
+  error.code = ErrorCode::kInternal;
+  return std::unexpected(std::move(error));
 }
 
 // --- Whole graphs -------------------------------------------------------------------------------

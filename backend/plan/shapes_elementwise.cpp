@@ -47,6 +47,12 @@ Status ShapeOfBinary(ShapeContext& context) {
         "its inputs have dimensions {} and {}, expected equal ones, or 1, from the right",
         ToString(context.Input(0)), ToString(context.Input(1)));
   }
+  // An attention's scale and mask do not make more rows or columns than query and key have.
+  if (context.node().part_of == NodeKind::kScaledDotProductAttention && dims != context.Input(0)) {
+    return context.Refuse("its {} has dimensions {}, expected ones that broadcast to {}",
+                          context.node().kind == NodeKind::kAdd ? "mask" : "scale",
+                          ToString(context.Input(1)), ToString(context.Input(0)));
+  }
   return context.SetOutput(*dims);
 }
 

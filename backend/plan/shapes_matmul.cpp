@@ -69,11 +69,4 @@ Status ShapeOfBatchMatrixMultiply(ShapeContext& context) {
   return context.SetOutput(dims);
 }
 
-Status ShapeOfScaledDotProductAttention(ShapeContext& context) {
-  Error error =
-      context.Refuse("no implementation; export the model with the attention decomposed").error();
-  error.code = ErrorCode::kNotImplemented;
-  return std::unexpected(std::move(error));
-}
-
 }  // namespace switchyard

@@ -55,7 +55,7 @@ constexpr LoweringRow kLowerings[] = {
     {kConcatenate3, &LowerConcatenate},
     {kConcatenate4, &LowerConcatenate},
     {kStaticSlice, &LowerSlice},
-    {kScaledDotProductAttention, nullptr},
+    {kScaledDotProductAttention, nullptr},  // DecomposeGraph leaves none
     {kBatchMatrixMultiply, &LowerBatchMatrixMultiply},
     {kConcatenate5, &LowerConcatenate},
     {kConvTranspose2d, &LowerTransposedConvolution},
@@ -115,8 +115,8 @@ Status Lowering::AddNode(NodeIndex index) {
   node_ = index;
   const LowerFunction lower = FindLowering(node().kind);
   if (lower == nullptr) {
-    return Fail(ErrorCode::kNotImplemented,
-                "{}: there is no operator for it; export it as its parts", DescribeNode());
+    return Fail(ErrorCode::kInternal, "{}: the graph has not been decomposed; call DecomposeGraph",
+                DescribeNode());
   }
   if (const Remedy* row =
           use_remedies() ? FindRemedy(RemedyAction::kRefuse, graph_, node(), cpu()) : nullptr) {

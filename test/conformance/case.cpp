@@ -10,9 +10,9 @@ namespace {
 
 constexpr void (*kFamilies[])(Cases&) = {
     AddFullyConnectedCases, AddConv2dCases,   AddConvolutionCases, AddBatchMatrixMultiplyCases,
-    AddSequenceCases,       AddExportedCases, AddUnaryCases,       AddBinaryCases,
-    AddSoftmaxCases,        AddPoolingCases,  AddResizeCases,      AddLayoutCases,
-    AddConvertCases,        AddRefusedCases,
+    AddAttentionCases,      AddSequenceCases, AddExportedCases,    AddUnaryCases,
+    AddBinaryCases,         AddSoftmaxCases,  AddPoolingCases,     AddResizeCases,
+    AddLayoutCases,         AddConvertCases,  AddRefusedCases,
 };
 
 std::string Part(std::string_view name, size_t number) {

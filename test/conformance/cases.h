@@ -16,6 +16,7 @@ void AddFullyConnectedCases(Cases& cases);
 void AddConv2dCases(Cases& cases);
 void AddConvolutionCases(Cases& cases);
 void AddBatchMatrixMultiplyCases(Cases& cases);
+void AddAttentionCases(Cases& cases);
 void AddSequenceCases(Cases& cases);
 void AddExportedCases(Cases& cases);
 void AddUnaryCases(Cases& cases);

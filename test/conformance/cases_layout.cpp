@@ -255,13 +255,6 @@ void AddLayoutCases(Cases& cases) {
       cases, "reshape.int32.flatten",
       {kStaticReshape, {{kInt32, {2, 3, 5}, integers}}, {{kInt32, {30}}}, ReshapeAttributes{{30}}},
       kBitwise);
-  // No backend has it as a node; exporters write its parts.
-  const Dims dims{1, 2, 3, 4};
-  AddOneNode(cases, "attention.f32.refused",
-             {kScaledDotProductAttention,
-              {{kF32, dims}, {kF32, dims}, {kF32, dims}, {kF32, {4}}, {kF32, {3, 3}}},
-              {{kF32, dims}}},
-             {.must_pass = true, .refused = true});
 }
 
 }  // namespace switchyard::conformance

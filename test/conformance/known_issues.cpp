@@ -47,6 +47,8 @@ constexpr KnownIssue kTable[] = {
     {kPeer, "*.f16.constant_in_payload", "arm64 fp16", Outcome::kFailNumeric, kLostConstants},
     {kPeer, "softmax.bf16.*:max_pool.bf16.*:avg_pool.bf16.*:global_avg_pool.bf16.*:resize.bf16.*",
      "", Outcome::kFailStatus, "there are no such operators of bf16"},
+    {kPeer, "attention.*-*.refused", "", Outcome::kNotSupported,
+     "the node is one of ExecuTorch 0.2 and 0.3; newer ones know it no more"},
     {kPeer, "argmax_pool.f16.*", "", Outcome::kFailStatus, "argmax pooling is of f32 only"},
     {kPeer, "slice.f32.beyond_the_end", "", Outcome::kFailStatus,
      "it runs a slice that reaches beyond its input"},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <format>
 #include <numeric>
 #include <utility>
 
@@ -90,8 +91,9 @@ Built Build(const OneNode& spec, Random& random) {
       const OwnedTensor tensor = MakeTensor(input, input.dims, random);
       const std::vector<std::byte> bytes(tensor.bytes().begin(), tensor.bytes().end());
       if (input.constant == Constant::kNamed) built.writer.constants = ConstantStorage::kNamed;
-      inputs.push_back(b.Constant(input.kind.type, input.dims, bytes, input.kind.quantization,
-                                  input.constant == Constant::kNamed ? "constant" : ""));
+      inputs.push_back(b.Constant(
+          input.kind.type, input.dims, bytes, input.kind.quantization,
+          input.constant == Constant::kNamed ? std::format("constant{}", inputs.size()) : ""));
     } else {
       inputs.push_back(b.Input(input.kind.type, input.dims, input.kind.quantization));
     }

@@ -19,6 +19,7 @@ constexpr Row kTable[] = {
     {NodeKind::kDepthwiseConv2d, DepthwiseConv2d},
     {NodeKind::kConvTranspose2d, ConvTranspose2d},
     {NodeKind::kBatchMatrixMultiply, BatchMatrixMultiply},
+    {NodeKind::kScaledDotProductAttention, ScaledDotProductAttention},
     {NodeKind::kConvert, Convert},
     {NodeKind::kStaticTranspose, StaticTranspose},
     {NodeKind::kAbs, Unary},

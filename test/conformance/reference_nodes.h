@@ -10,6 +10,7 @@ Result<std::vector<Tensor>> Conv2d(const Call& call);
 Result<std::vector<Tensor>> DepthwiseConv2d(const Call& call);
 Result<std::vector<Tensor>> ConvTranspose2d(const Call& call);
 Result<std::vector<Tensor>> BatchMatrixMultiply(const Call& call);
+Result<std::vector<Tensor>> ScaledDotProductAttention(const Call& call);
 Result<std::vector<Tensor>> Convert(const Call& call);
 Result<std::vector<Tensor>> StaticTranspose(const Call& call);
 Result<std::vector<Tensor>> Unary(const Call& call);

@@ -42,6 +42,20 @@ Result<std::vector<std::byte>> ReadFile(const fs::path& path) {
   return bytes;
 }
 
+std::vector<float> ReadTestFloats(const fs::path& file) {
+  const auto bytes = ReadFile(fs::path(SWITCHYARD_TEST_DATA) / file);
+  // 10 bytes, of which the last two are the length of the text that follows.
+  if (!bytes || bytes->size() <= 10) {
+    ADD_FAILURE() << file << ": " << (bytes ? "cut off" : bytes.error().ToString());
+    return {};
+  }
+  const size_t start =
+      10 + std::to_integer<size_t>(bytes->at(8)) + 256 * std::to_integer<size_t>(bytes->at(9));
+  std::vector<float> floats((bytes->size() - start) / sizeof(float));
+  std::memcpy(floats.data(), bytes->data() + start, floats.size() * sizeof(float));
+  return floats;
+}
+
 std::vector<fs::path> ModelFolders(std::string_view prefix) {
   std::map<std::string, fs::path> folders;
   AddFolders(SWITCHYARD_TEST_DATA, prefix, folders);

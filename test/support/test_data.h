@@ -21,6 +21,10 @@ namespace switchyard::test {
 // A file's bytes, at an address that is a multiple of 16. Errors: AccessFailed.
 Result<std::vector<std::byte>> ReadFile(const std::filesystem::path& path);
 
+// The elements of a .npy file (version 1) of floats below test/data; a failed test and nothing when
+// it cannot be read.
+std::vector<float> ReadTestFloats(const std::filesystem::path& file);
+
 // Overwrites the bytes at `offset`, which must be inside.
 template <typename T>
 void Put(std::vector<std::byte>& bytes, size_t offset, T number) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "backend/plan/decompose.h"
 #include "backend/plan/shapes.h"
 #include "backend/switchyard_backend.h"
 #include "backend/xnnpack/stock_step.h"
@@ -167,11 +168,12 @@ std::string_view Name(HostileOutcome outcome) {
 
 HostileOutcome RunHostile(std::span<const std::byte> payload, const NamedDataMap* named_data,
                           uint64_t seed) {
-  const auto graph = ReadPayload(payload, named_data);
+  auto graph = ReadPayload(payload, named_data);
   if (!graph) {
     EXPECT_FALSE(graph.error().message.empty());
     return HostileOutcome::kRefusedAtDoor;
   }
+  DecomposeGraph(*graph);
   InitContext context;
   context.named_data = named_data;
   context.load_options["max_workspace_bytes"] = kMaxWorkspaceBytes;

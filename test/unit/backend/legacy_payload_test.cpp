@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <format>
 #include <optional>
 #include <set>
@@ -193,6 +194,32 @@ TEST(LegacyPayloadForms, DifferWhereTheyShould) {
   for (const char* name : {"fc.qs8", "conv.qs8.3x3"}) {
     SCOPED_TRACE(name);
     EXPECT_NE(bytes(name, {}), bytes(name, {.inline_scales = true}));
+  }
+}
+
+// A payload that ExecuTorch 0.3 wrote, and PyTorch's answer: a node that newer ones write as parts.
+TEST(LegacyPayloadNodes, ScaledDotProductAttention) {
+  const std::filesystem::path folder = "payloads/sdpa_f32";
+  const auto payload = test::ReadFile(SWITCHYARD_TEST_DATA / folder / "forward.0.xnn");
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  auto runner = BlobRunner::Load(SwitchyardBackend(), *payload);
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  constexpr size_t kTokens[] = {2, 3, 8, 16}, kMask[] = {8, 8};
+  std::vector<OwnedTensor> tensors;
+  for (size_t i = 0; i < 4; ++i) {
+    const auto numbers = test::ReadTestFloats(folder / std::format("case0/input_{}.npy", i));
+    OwnedTensor& tensor = tensors.emplace_back(
+        ElementType::kF32, i < 3 ? std::span<const size_t>(kTokens) : std::span(kMask));
+    ASSERT_EQ(tensor.bytes().size(), numbers.size() * sizeof(float));
+    std::memcpy(tensor.bytes().data(), numbers.data(), tensor.bytes().size());
+  }
+  tensors.emplace_back(ElementType::kF32, kTokens);
+  const Status status = runner->Run(tensors);
+  ASSERT_TRUE(status) << status.error().ToString();
+  const auto expected = test::ReadTestFloats(folder / "case0/expected_0.npy");
+  ASSERT_EQ(tensors[4].bytes().size(), expected.size() * sizeof(float));
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_NEAR(tensors[4].data<float>()[i], expected[i], 1e-5) << i;
   }
 }
 

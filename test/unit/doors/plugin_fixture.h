@@ -9,9 +9,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <format>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <span>
 #include <string>
@@ -28,19 +26,6 @@ using ::testing::HasSubstr;
 
 // fc.fp32: [1, 37] times 19 columns, and what ExecuTorch computed.
 inline constexpr uint64_t kInputs = 37, kOutputs = 19;
-
-inline std::vector<float> ReadFloats(const std::string& file) {
-  std::ifstream in(std::string(SWITCHYARD_TEST_DATA) + "/fc.fp32/case0/" + file, std::ios::binary);
-  const std::vector<char> bytes((std::istreambuf_iterator<char>(in)), {});
-  // .npy, version 1: 10 bytes, of which the last two are the length of the text that follows.
-  EXPECT_GT(bytes.size(), 10u) << file;
-  if (bytes.size() <= 10) return {};
-  const size_t start = 10 + static_cast<unsigned char>(bytes[8]) +
-                       256 * static_cast<size_t>(static_cast<unsigned char>(bytes[9]));
-  std::vector<float> floats((bytes.size() - start) / sizeof(float));
-  std::memcpy(floats.data(), bytes.data() + start, floats.size() * sizeof(float));
-  return floats;
-}
 
 struct HostData {
   explicit HostData(const Model& model) : map(*model.named_data) {
@@ -131,8 +116,8 @@ class PluginTest : public testing::Test {
 
   // Runs the model's own case.
   void ExpectRightAnswer(switchyard_delegate* delegate) {
-    const std::vector<float> input = ReadFloats("input_0.npy"),
-                             expected = ReadFloats("expected_0.npy");
+    const std::vector<float> input = ReadTestFloats("fc.fp32/case0/input_0.npy"),
+                             expected = ReadTestFloats("fc.fp32/case0/expected_0.npy");
     ASSERT_EQ(input.size() % kInputs, 0u);
     const uint64_t rows = input.size() / kInputs;
     Tensor in(SWITCHYARD_FLOAT32, {rows, kInputs}, input.size() * sizeof(float));

@@ -244,6 +244,36 @@ INSTANTIATE_TEST_SUITE_P(
              "bias value 3 (fp32 [4]), expected one number for each of 8 output channels"}),
     CaseName);
 
+// --- An attention: values 0 to 5, node 0 --------------------------------------------------------
+
+Graph Attention() {
+  GraphBuilder b;
+  std::vector<ValueIndex> inputs;
+  for (const Dims& dims : {Dims{2, 3, 4, 8}, {2, 3, 5, 8}, {2, 3, 5, 6}, {8}, {4, 5}}) {
+    inputs.push_back(b.Input(DataType::kF32, dims));
+  }
+  b.Add(NodeKind::kScaledDotProductAttention, inputs, {b.Output(DataType::kF32, {2, 3, 4, 6})});
+  return b.Build();
+}
+
+using BrokenAttention = Broken<Attention>;
+TEST_P(BrokenAttention, IsRefused) { Run(); }
+
+INSTANTIATE_TEST_SUITE_P(
+    Dims, BrokenAttention,
+    testing::Values(Case{"QueryRank", [](Graph& g) { g.values[0].dims = {8}; },
+                         "reads value 0 (fp32 [8]), expected at least 2 dimensions"},
+                    Case{"KeyRank", [](Graph& g) { g.values[1].dims = {2, 5, 8}; },
+                         "key value 1 (fp32 [2, 5, 8]), expected as many dimensions as the query "
+                         "value 0 (fp32 [2, 3, 4, 8]) has, or 2"},
+                    Case{"ValueRank", [](Graph& g) { g.values[2].dims = {6}; },
+                         "value value 2 (fp32 [6]), expected as many dimensions as the query"},
+                    Case{"ScaleRank", [](Graph& g) { g.values[3].dims = {1, 8}; },
+                         "scale value 3 (fp32 [1, 8]), expected 1 dimension"},
+                    Case{"MaskRank", [](Graph& g) { g.values[4].dims = {3, 4, 5}; },
+                         "mask value 4 (fp32 [3, 4, 5]), expected 2 dimensions"}),
+    CaseName);
+
 // --- A statically quantized convolution: values 0 to 3, node 0
 // ------------------------------------
 

@@ -181,7 +181,9 @@ TEST(ReadNodes, ConcatenateOfFive) {
 
 TEST(ReadNodes, ScaledDotProductAttention) {
   Wire wire;
-  for (uint32_t i = 0; i < 5; ++i) wire.AddInput(i);
+  for (uint32_t i = 0; i < 3; ++i) wire.AddInput(i);
+  wire.AddInput(3, {4});
+  wire.AddInput(4, {2, 2});
   wire.AddOutput(5);
   wire.AddNode(fb::NodeUnion::ScaledDotProductAttention,
                fb::CreateScaledDotProductAttention(wire.builder, 0, 1, 2, 3, 4, 5).Union());

@@ -239,17 +239,6 @@ INSTANTIATE_TEST_SUITE_P(Cases, RefusedFile, testing::ValuesIn(kRefused), [](con
   return name;
 });
 
-TEST(InferShapes, AttentionIsNotImplemented) {
-  GraphBuilder b;
-  const ValueIndex x = b.Input(kF32, {1, 2, 3, 4});
-  b.Add(kScaledDotProductAttention, {x, x, x, x, x}, {b.Output(kF32, {1, 2, 3, 4})});
-  const Graph graph = b.Build();
-  const Result<std::vector<Dims>> shapes = InferShapesAtBounds(graph);
-  ASSERT_FALSE(shapes);
-  EXPECT_EQ(shapes.error().code, ErrorCode::kNotImplemented);
-  EXPECT_THAT(shapes.error().message, HasSubstr("node 0 ScaledDotProductAttention"));
-}
-
 TEST(InferShapes, TheFilesDimsOfResultsAreNotBelieved) {
   // The file says that the reshaped value has four dimensions; it has two.
   GraphBuilder b;

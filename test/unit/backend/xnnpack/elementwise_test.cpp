@@ -271,18 +271,5 @@ TEST(StockElementwise, RefusesAnEmptyRange) {
   }
 }
 
-TEST(StockElementwise, AttentionIsNotImplemented) {
-  GraphBuilder b;
-  std::vector<ValueIndex> in;
-  for (int i = 0; i < 5; ++i) in.push_back(b.Input(kF32, {1, 1, 2, 2}));
-  const ValueIndex y = b.Output(kF32, {1, 1, 2, 2});
-  b.Add(NodeKind::kScaledDotProductAttention, in, {y});
-  const Graph graph = b.Build();
-  const auto runner = StockRunner::Create(graph);
-  ASSERT_FALSE(runner);
-  EXPECT_EQ(runner.error().code, ErrorCode::kNotImplemented);
-  EXPECT_THAT(runner.error().message, testing::HasSubstr("ScaledDotProductAttention"));
-}
-
 }  // namespace
 }  // namespace switchyard::test
