@@ -109,6 +109,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   cpu_ = {HostCpuFeatures(), allowed};
   SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(),
                                         cpu_.allowed, options_.routes));
+  layouts_.emplace(graph_);
   data_.assign(graph_.values.size(), nullptr);
 
   if (!options_.packed_cache_path.empty()) {
@@ -274,7 +275,7 @@ Argument CompiledDelegate::DescribeArgument(size_t index) const {
       form.element_type = ExternalElementType(value.type).value_or(ElementType::kF32);
       form.rank = value.dims.rank();
       const std::vector<uint8_t> order =
-          argument.is_output ? DefaultDimOrder(form.rank) : WantedDimOrder(graph_, i);
+          argument.is_output ? DefaultDimOrder(form.rank) : WantedDimOrder(graph_, *layouts_, i);
       for (size_t j = 0; j < form.rank; ++j) {
         form.dim_order[j] = order[j];
         form.sizes[order[j]] = value.dims[j];
@@ -315,11 +316,12 @@ Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<Tensor
 
 Result<std::vector<Dims>> CompiledDelegate::ReadInputDims(std::span<TensorView> arguments) const {
   std::vector<Dims> external_dims(graph_.num_externals);
+  ArgumentOrders orders(graph_, *layouts_, arguments);
   for (ValueIndex i : external_inputs_) {
     const Value& value = graph_.values[i];
     const TensorView& tensor = arguments[*value.external_id];
     if (tensor.error != nullptr) return std::unexpected(*tensor.error);
-    SWITCHYARD_ASSIGN(external_dims[*value.external_id], PhysicalDims(graph_, i, tensor));
+    SWITCHYARD_ASSIGN(external_dims[*value.external_id], orders.PhysicalDims(i));
     SWITCHYARD_TRY(CheckElementType(value, tensor));
     SWITCHYARD_TRY(CheckStorage(value, tensor));
   }
@@ -368,7 +370,7 @@ Status CompiledDelegate::ResizeOutputs(std::span<TensorView> arguments) const {
         return Fail(ErrorCode::kNotSupported,
                     "argument {}: the output's sizes are to become {}, but the tensor is static; "
                     "pass one that can be resized",
-                    *value.external_id, ToString(shapes_[i]));
+                    *value.external_id, ToString(Dims(sizes)));
       }
       SWITCHYARD_TRY(tensor.resize(tensor, sizes));
     }

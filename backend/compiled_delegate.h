@@ -11,6 +11,7 @@
 #include "backend/packed/runner.h"
 #include "backend/packed/weights_cache.h"
 #include "backend/plan/arena.h"
+#include "backend/plan/layouts.h"
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
@@ -106,6 +107,7 @@ class CompiledDelegate : public DelegateHandle {
   std::shared_ptr<PackedStore> packed_store_;  // null without packed_cache_path
 
   Graph graph_;
+  std::optional<Layouts> layouts_;  // of graph_, once it is compiled
   Plan plan_;
   MaskedCpu cpu_ = CpuFeatures();
   std::vector<Route> routes_;

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace switchyard {
 namespace {
@@ -17,10 +18,6 @@ using DimOrder = std::span<const uint8_t>;
 
 constexpr uint8_t kDefaultOrder[kMaxRank] = {0, 1, 2, 3, 4, 5};
 constexpr uint8_t kChannelsLastOrder[] = {0, 2, 3, 1};
-// The exporter's transpose from the default order to channels last.
-constexpr uint32_t kToChannelsLast[] = {0, 2, 3, 1};
-// And back; it may as well be the model's own, of an input in the default order.
-constexpr uint32_t kFromChannelsLast[] = {0, 3, 1, 2};
 
 template <typename T>
 std::string ToText(std::span<const T> numbers) {
@@ -83,86 +80,136 @@ bool IsSameData(const TensorView& tensor, DimOrder a, DimOrder b) {
   return dims_a == dims_b;
 }
 
-enum class Layout : uint8_t { kUnknown, kDefault, kChannelsLast, kEither };
-
-// What a node says about the layout of its first input.
-Layout LayoutWantedBy(const Node& node) {
-  switch (node.kind) {
-    case NodeKind::kStaticTranspose: {
-      // Another permutation is the model's own, and says nothing.
-      const auto& permutation = std::get<TransposeAttributes>(node.attributes).permutation;
-      if (std::ranges::equal(permutation, kToChannelsLast)) return Layout::kDefault;
-      if (std::ranges::equal(permutation, kFromChannelsLast)) return Layout::kEither;
-      return Layout::kUnknown;
-    }
-    case NodeKind::kConv2d:
-    case NodeKind::kDepthwiseConv2d:
-    case NodeKind::kConvTranspose2d:
-    case NodeKind::kAvgPooling2d:
-    case NodeKind::kMaxPooling2d:
-    case NodeKind::kArgMaxPooling2d:
-    case NodeKind::kGlobalAvgPooling2d:
-    case NodeKind::kStaticResizeBilinear2D:
-      return Layout::kChannelsLast;
-    default:
-      return Layout::kUnknown;
-  }
-}
-
-// Whether a node makes the same of its input in any layout.
-bool IsElementwise(const Node& node) {
-  const NodeKindInfo& info = Info(node.kind);
-  return info.max_inputs == 1 && info.num_outputs == 1 && node.kind != NodeKind::kSoftmax &&
-         (info.attributes == AttributeKind::kNone || info.attributes == AttributeKind::kElu ||
-          info.attributes == AttributeKind::kLeakyRelu);
-}
-
-Layout LayoutWantedFor(const Graph& graph, ValueIndex input) {
-  // The input and what elementwise nodes make of it; few, since a graph may have 10^5 nodes.
-  constexpr size_t kMaxValues = 16;
-  std::vector<ValueIndex> same_layout = {input};
-  for (const Node& node : graph.nodes) {
-    if (!std::ranges::contains(same_layout, node.inputs[0])) continue;
-    const Layout wanted = LayoutWantedBy(node);
-    if (wanted != Layout::kUnknown || !IsElementwise(node) || same_layout.size() == kMaxValues) {
-      return wanted;
-    }
-    same_layout.push_back(node.outputs[0]);
-  }
-  return Layout::kUnknown;
-}
-
-// An order that a tensor's sizes could be read in.
+// A tensor's own order, the default order and, for rank 4, channels last: what its sizes could be
+// read in.
 struct Reading {
-  Layout layout;
   DimOrder order;
   Dims dims;
   bool is_within_bounds;
   bool is_same_data;  // as in the tensor's own order
 };
+using Readings = std::array<Reading, 3>;
+constexpr size_t kOwn = 0;
+constexpr size_t ReadingIn(Layout layout) { return layout == Layout::kDefault ? 1 : 2; }
 
-std::vector<Reading> ReadingsOf(const TensorView& tensor, const Dims& bounds) {
+DimOrder OrderOf(Layout layout, size_t rank) {
+  return layout == Layout::kDefault ? DimOrder(kDefaultOrder).first(rank) : kChannelsLastOrder;
+}
+
+Readings ReadingsOf(const TensorView& tensor, const Dims& bounds) {
   const DimOrder own = DimOrder(tensor.dim_order).first(tensor.rank);
-  std::vector<Reading> readings;
-  const auto add = [&](Layout layout, DimOrder order) {
+  const auto reading = [&](DimOrder order) {
     const Dims dims = InOrder(tensor, order);
-    readings.push_back(
-        {layout, order, dims, IsWithin(dims, bounds), IsSameData(tensor, own, order)});
+    return Reading{order, dims, IsWithin(dims, bounds), IsSameData(tensor, own, order)};
   };
-  add(Layout::kUnknown, own);
-  add(Layout::kDefault, DimOrder(kDefaultOrder).first(tensor.rank));
-  if (tensor.rank == 4) add(Layout::kChannelsLast, kChannelsLastOrder);
-  return readings;
+  const Layout second = tensor.rank == 4 ? Layout::kChannelsLast : Layout::kDefault;
+  return {reading(own), reading(OrderOf(Layout::kDefault, tensor.rank)),
+          reading(OrderOf(second, tensor.rank))};
+}
+
+// Which of the two layouts a tensor's data are in: nothing if in both or in neither.
+std::optional<Layout> LayoutOf(const Readings& readings, size_t rank) {
+  const bool is_default = readings[1].is_same_data;
+  if (rank != 4) return is_default ? std::optional(Layout::kDefault) : std::nullopt;
+  if (is_default == readings[2].is_same_data) return std::nullopt;
+  return is_default ? Layout::kDefault : Layout::kChannelsLast;
+}
+
+Layout Other(Layout layout) {
+  return layout == Layout::kDefault ? Layout::kChannelsLast : Layout::kDefault;
+}
+
+uint32_t ClaimOf(const LayoutClaims& claims, Layout layout) {
+  return claims[std::to_underlying(layout)];
+}
+
+// The one layout that somebody claims; nothing if nobody does, or somebody claims either.
+std::optional<Layout> Decided(const LayoutClaims& claims) {
+  for (const Layout layout : {Layout::kDefault, Layout::kChannelsLast}) {
+    if (ClaimOf(claims, layout) != kNobody && ClaimOf(claims, Other(layout)) == kNobody) {
+      return layout;
+    }
+  }
+  return std::nullopt;
+}
+
+// Logical sizes of what lies in memory as `dims` say; `order` is as long as they are.
+std::vector<size_t> InLogicalOrder(const Dims& dims, DimOrder order) {
+  std::vector<size_t> sizes(dims.rank());
+  for (size_t j = 0; j < dims.rank(); ++j) sizes[order[j]] = dims[j];
+  return sizes;
+}
+
+// Gives a view the sizes that an output has at its bounds.
+void SetSizes(TensorView& output, const Dims& bounds) {
+  std::ranges::copy(InLogicalOrder(bounds, DimOrder(output.dim_order).first(output.rank)),
+                    output.sizes.begin());
 }
 
 }  // namespace
 
-Result<Dims> PhysicalDims(const Graph& graph, ValueIndex input, const TensorView& tensor) {
-  const Value& value = graph.values[input];
+ArgumentOrders::ArgumentOrders(const Graph& graph, const Layouts& layouts,
+                               std::span<const TensorView> arguments)
+    : graph_(graph), layouts_(layouts), arguments_(arguments) {}
+
+void ArgumentOrders::ReadClaims() {
+  if (!claims_.empty()) return;
+  claims_.assign(layouts_.claims().begin(), layouts_.claims().end());
+  for (const ValueIndex i : layouts_.open_externals()) {
+    const Value& value = graph_.values[i];
+    const size_t rank = value.dims.rank();
+    TensorView tensor = arguments_[*value.external_id];
+    if (tensor.error != nullptr || rank == 0 || !CheckForm(value, tensor, rank)) continue;
+    // An output need not have its sizes yet, or still has those of the last call.
+    if (value.is_external_output) SetSizes(tensor, value.dims);
+    const Readings readings = ReadingsOf(tensor, value.dims);
+    const uint32_t group = layouts_.GroupOf(i);
+    if (const std::optional<Layout> layout = LayoutOf(readings, rank)) {
+      layouts_.Claim(group, *layout, *value.external_id, claims_);
+    } else if (!readings[1].is_same_data) {
+      other_orders_.emplace(group, *value.external_id);
+    }
+  }
+}
+
+Status ArgumentOrders::CheckAgainstOthers(ValueIndex input, const TensorView& tensor) {
+  ReadClaims();
+  const Value& value = graph_.values[input];
+  const uint32_t group = layouts_.GroupOf(input);
+  const std::optional<Layout> layout = LayoutOf(ReadingsOf(tensor, value.dims), tensor.rank);
+  if (!layout && layouts_.IsOneOfTheTwo(group)) {
+    return Fail(ErrorCode::kInvalidArgument,
+                "{}, which the graph cannot have been exported for; pass it in dim order {}{}",
+                Describe(value, tensor), ToText(OrderOf(Layout::kDefault, tensor.rank)),
+                tensor.rank == 4 ? " or " + ToText(DimOrder(kChannelsLastOrder)) : "");
+  }
+  uint32_t who = kNobody;  // in another order
+  for (const Layout claimed : {Layout::kDefault, Layout::kChannelsLast}) {
+    if (claimed != layout) who = std::min(who, ClaimOf(claims_[group], claimed));
+  }
+  if (const auto other = other_orders_.find(group); other != other_orders_.end() && !layout) {
+    const TensorView& first = arguments_[other->second];
+    if (!std::ranges::equal(DimOrder(first.dim_order).first(tensor.rank),
+                            DimOrder(tensor.dim_order).first(tensor.rank))) {
+      who = std::min(who, other->second);
+    }
+  }
+  if (who >= kTheGraph) return {};
+  return Fail(ErrorCode::kInvalidArgument,
+              "{}, but argument {} is in dim order {}, and the graph has both in the same order; "
+              "pass both in the dim order of the export",
+              Describe(value, tensor), who,
+              ToText(DimOrder(arguments_[who].dim_order).first(tensor.rank)));
+}
+
+Result<Dims> ArgumentOrders::PhysicalDims(ValueIndex input) {
+  const Value& value = graph_.values[input];
+  const TensorView& tensor = arguments_[*value.external_id];
   if (IsScalar(tensor, value.dims)) return value.dims;
   SWITCHYARD_TRY(CheckForm(value, tensor, value.dims.rank()));
 
-  const std::vector<Reading> readings = ReadingsOf(tensor, value.dims);
+  std::optional<Layout> wanted = Decided(layouts_.claims()[layouts_.GroupOf(input)]);
+  const Readings readings = ReadingsOf(tensor, value.dims);
   const Reading* usable = nullptr;  // the first that describes the data as they are
   const Reading* rival = nullptr;   // one that fits, but describes other data
   bool is_ambiguous = false;
@@ -173,53 +220,50 @@ Result<Dims> PhysicalDims(const Graph& graph, ValueIndex input, const TensorView
     is_ambiguous |= usable != nullptr && reading.dims != usable->dims;
   }
   if (usable == nullptr) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "{}: {} as it lies in memory, expected at most {}; pass a tensor {}",
-                Describe(value, tensor), ToString(readings[0].dims), ToString(value.dims),
-                rival == nullptr ? std::string("within these bounds")
-                                 : "in dim order " + ToText(rival->order));
+    const DimOrder order = rival != nullptr ? rival->order
+                           : wanted         ? OrderOf(*wanted, tensor.rank)
+                                            : readings[kOwn].order;
+    return Fail(
+        ErrorCode::kInvalidArgument, "{}, expected at most {} in dim order {}; pass a tensor {}",
+        Describe(value, tensor), ToText(std::span<const size_t>(InLogicalOrder(value.dims, order))),
+        ToText(order),
+        rival == nullptr ? std::string("within these bounds") : "in dim order " + ToText(order));
   }
   if (!is_ambiguous && rival == nullptr) return usable->dims;
 
-  const Layout wanted = tensor.rank == 4 ? LayoutWantedFor(graph, input) : Layout::kUnknown;
-  if (wanted == Layout::kDefault || wanted == Layout::kChannelsLast) {
-    const Reading* reading = &*std::ranges::find(readings, wanted, &Reading::layout);
-    if (reading->is_within_bounds && !reading->is_same_data) {
-      return Fail(ErrorCode::kInvalidArgument,
-                  "{}: {} as it lies in memory, but the graph reads it in dim order {}, which the "
-                  "sizes do not show; pass it in that order",
-                  Describe(value, tensor), ToString(readings[0].dims), ToText(reading->order));
+  if (!wanted) {
+    if (rival != nullptr) {
+      SWITCHYARD_TRY(CheckAgainstOthers(input, tensor));
+      return usable->dims;
     }
-    return reading->is_within_bounds ? reading->dims : usable->dims;
+    ReadClaims();
+    wanted = Decided(claims_[layouts_.GroupOf(input)]);
   }
-  const bool is_either = wanted == Layout::kEither && readings[2].is_same_data;
-  if (rival != nullptr && !readings[1].is_same_data && !is_either) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "{}: fits the bounds {} in that order and in dim order {}, and the graph does not "
-                "show which one it was exported for; pass it in dim order {}",
-                Describe(value, tensor), ToString(value.dims), ToText(rival->order),
-                ToText(rival->order));
-  }
-  return usable->dims;
+  if (!wanted) return usable->dims;
+  const Reading& reading = readings[ReadingIn(*wanted)];
+  if (!reading.is_within_bounds) return usable->dims;
+  if (reading.is_same_data) return reading.dims;
+  return Fail(ErrorCode::kInvalidArgument,
+              "{}, but the graph reads it in dim order {}, which the sizes do not show; pass it in "
+              "that order",
+              Describe(value, tensor), ToText(reading.order));
 }
 
 std::vector<uint8_t> DefaultDimOrder(size_t rank) { return {kDefaultOrder, kDefaultOrder + rank}; }
 
-std::vector<uint8_t> WantedDimOrder(const Graph& graph, ValueIndex input) {
+std::vector<uint8_t> WantedDimOrder(const Graph& graph, const Layouts& layouts, ValueIndex input) {
   const size_t rank = graph.values[input].dims.rank();
-  if (rank == 4 && LayoutWantedFor(graph, input) == Layout::kChannelsLast) {
-    return {std::begin(kChannelsLastOrder), std::end(kChannelsLastOrder)};
-  }
-  return DefaultDimOrder(rank);
+  const LayoutClaims& claims = layouts.claims()[layouts.GroupOf(input)];
+  const bool is_image = rank == 4 && Decided(claims) == Layout::kChannelsLast;
+  const DimOrder order = OrderOf(is_image ? Layout::kChannelsLast : Layout::kDefault, rank);
+  return {order.begin(), order.end()};
 }
 
 Result<std::vector<size_t>> LogicalSizes(const Value& output, const Dims& dims,
                                          const TensorView& tensor) {
   if (IsScalar(tensor, dims)) return std::vector<size_t>();
   SWITCHYARD_TRY(CheckForm(output, tensor, dims.rank()));
-  std::vector<size_t> sizes(dims.rank());
-  for (size_t j = 0; j < dims.rank(); ++j) sizes[tensor.dim_order[j]] = dims[j];
-  return sizes;
+  return InLogicalOrder(dims, DimOrder(tensor.dim_order).first(dims.rank()));
 }
 
 }  // namespace switchyard

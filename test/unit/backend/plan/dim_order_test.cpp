@@ -17,9 +17,11 @@ using testing::HasSubstr;
 const std::vector<uint8_t> kDefault = {0, 1, 2, 3};
 const std::vector<uint8_t> kLast = {0, 2, 3, 1};
 
+const std::vector<uint8_t> kOther = {0, 3, 1, 2};
+
 enum class Reader { kTranspose, kOwnTranspose, kPooling, kAdd, kClampThenPooling, kGlobalPooling };
 
-// One input, `bounds`, that `reader` reads; its index is 0.
+// One input, `bounds`, that `reader` reads, and one output, as large; their indices are 0 and 1.
 Graph GraphWith(const Dims& bounds, Reader reader) {
   GraphBuilder b;
   ValueIndex x = b.Input(DataType::kF32, bounds);
@@ -66,7 +68,8 @@ struct Case {
   Reader reader;
   std::vector<size_t> sizes;
   std::vector<uint8_t> dim_order;
-  std::string expected;  // dims, or a part of the message
+  std::string expected;                    // dims, or a part of the message
+  std::vector<uint8_t> output_order = {};  // the default order
 };
 
 class DimOrder : public testing::TestWithParam<Case> {};
@@ -74,7 +77,14 @@ class DimOrder : public testing::TestWithParam<Case> {};
 TEST_P(DimOrder, Gives) {
   const Case& c = GetParam();
   const Graph graph = GraphWith(c.bounds, c.reader);
-  const Result<Dims> dims = PhysicalDims(graph, 0, View(c.sizes, c.dim_order));
+  const Layouts layouts(graph);
+  const size_t rank = c.bounds.rank();
+  const TensorView arguments[] = {
+      View(c.sizes, c.dim_order),
+      View(std::vector<size_t>(rank),
+           c.output_order.empty() ? DefaultDimOrder(rank) : c.output_order)};
+  ArgumentOrders orders(graph, layouts, arguments);
+  const Result<Dims> dims = orders.PhysicalDims(0);
   if (c.expected.starts_with('[')) {
     ASSERT_TRUE(dims) << dims.error().ToString();
     EXPECT_EQ(ToString(*dims), c.expected);
@@ -94,7 +104,23 @@ const Case kCases[] = {
      Reader::kTranspose,
      {1, 3, 8, 10},
      kDefault,
-     "within these bounds"},
+     "sizes [1, 3, 8, 10] in dim order [0, 1, 2, 3], expected at most [1, 3, 8, 9] in dim order "
+     "[0, 1, 2, 3]; pass a tensor within these bounds"},
+    {"images_beyond_bounds",
+     {1, 8, 9, 3},
+     Reader::kPooling,
+     {1, 3, 8, 10},
+     kLast,
+     "sizes [1, 3, 8, 10] in dim order [0, 2, 3, 1], expected at most [1, 3, 8, 9] in dim order "
+     "[0, 2, 3, 1]; pass a tensor within these bounds"},
+    // Of what the graph reads, not of what the host has.
+    {"images_beyond_bounds_in_default_order",
+     {1, 8, 9, 3},
+     Reader::kPooling,
+     {1, 3, 20, 20},
+     kDefault,
+     "sizes [1, 3, 20, 20] in dim order [0, 1, 2, 3], expected at most [1, 3, 8, 9] in dim order "
+     "[0, 2, 3, 1]; pass a tensor within these bounds"},
     {"wrong_rank", {1, 3, 8, 9}, Reader::kTranspose, {3, 8, 9}, {0, 1, 2}, "3 dimensions"},
     {"no_order", {1, 3, 8, 9}, Reader::kTranspose, {1, 3, 8, 9}, {0, 1, 1, 3}, "each of the 4"},
     {"order_out_of_range",
@@ -110,7 +136,8 @@ const Case kCases[] = {
      Reader::kPooling,
      {1, 3, 8, 9},
      kDefault,
-     "pass a tensor in dim order [0, 2, 3, 1]"},
+     "expected at most [1, 3, 8, 9] in dim order [0, 2, 3, 1]; pass a tensor in dim order "
+     "[0, 2, 3, 1]"},
     {"default_in_channels_last",
      {1, 3, 8, 9},
      Reader::kTranspose,
@@ -131,7 +158,7 @@ const Case kCases[] = {
      Reader::kTranspose,
      {1, 8, 8, 8},
      kLast,
-     "reads it in dim order [0, 1, 2, 3]"},
+     "but argument 1 is in dim order [0, 1, 2, 3]"},
     {"equal.pooling.default",
      {1, 8, 8, 8},
      Reader::kPooling,
@@ -143,7 +170,7 @@ const Case kCases[] = {
      {1, 8, 8, 8},
      Reader::kPooling,
      {1, 8, 8, 8},
-     {0, 3, 1, 2},
+     kOther,
      "reads it in dim order [0, 2, 3, 1]"},
     {"equal.clamped.default",
      {1, 8, 8, 8},
@@ -163,7 +190,53 @@ const Case kCases[] = {
      Reader::kAdd,
      {1, 8, 8, 8},
      kLast,
-     "pass it in dim order [0, 1, 2, 3]"},
+     "sizes [1, 8, 8, 8] in dim order [0, 2, 3, 1], but argument 1 is in dim order [0, 1, 2, 3], "
+     "and the graph has both in the same order"},
+    {"equal.add.both_last", {1, 8, 8, 8}, Reader::kAdd, {1, 8, 8, 8}, kLast, "[1, 8, 8, 8]", kLast},
+    {"equal.add.default_to_last",
+     {1, 8, 8, 8},
+     Reader::kAdd,
+     {1, 8, 8, 8},
+     kDefault,
+     "but argument 1 is in dim order [0, 2, 3, 1]",
+     kLast},
+    {"equal.add.both_other",
+     {1, 8, 8, 8},
+     Reader::kAdd,
+     {1, 8, 8, 8},
+     kOther,
+     "[1, 8, 8, 8]",
+     kOther},
+    {"equal.add.other",
+     {1, 8, 8, 8},
+     Reader::kAdd,
+     {1, 8, 8, 8},
+     kOther,
+     "but argument 1 is in dim order [0, 2, 3, 1]",
+     kLast},
+    // By 0, 2, 3, 1 the exporter makes channels last of the default order.
+    {"equal.transpose.default_to_last",
+     {1, 8, 8, 8},
+     Reader::kTranspose,
+     {1, 8, 8, 8},
+     kDefault,
+     "[1, 8, 8, 8]",
+     kLast},
+    // Or it is the model's own.
+    {"equal.transpose.both_last",
+     {1, 8, 8, 8},
+     Reader::kTranspose,
+     {1, 8, 8, 8},
+     kLast,
+     "[1, 8, 8, 8]",
+     kLast},
+    {"equal.own_transpose.default_to_last",
+     {1, 8, 8, 8},
+     Reader::kOwnTranspose,
+     {1, 8, 8, 8},
+     kDefault,
+     "but argument 1 is in dim order [0, 2, 3, 1]",
+     kLast},
     {"equal.own_transpose.default",
      {1, 8, 8, 8},
      Reader::kOwnTranspose,
@@ -180,8 +253,8 @@ const Case kCases[] = {
      {1, 8, 8, 8},
      Reader::kOwnTranspose,
      {1, 8, 8, 8},
-     {0, 3, 1, 2},
-     "pass it in dim order"},
+     kOther,
+     "pass it in dim order [0, 1, 2, 3] or [0, 2, 3, 1]"},
     {"hidden.transpose_back.last",
      {4, 64, 64, 64},
      Reader::kOwnTranspose,
@@ -232,7 +305,8 @@ const Case kCases[] = {
      Reader::kAdd,
      {8, 8, 8},
      {0, 2, 1},
-     "fits the bounds [8, 8, 8] in that order and in dim order [0, 1, 2]"},
+     "but argument 1 is in dim order [0, 1, 2]"},
+    {"rank3.both_other", {8, 8, 8}, Reader::kAdd, {8, 8, 8}, {0, 2, 1}, "[8, 8, 8]", {0, 2, 1}},
     {"scalar", {}, Reader::kAdd, {}, {}, "[]"},
 };
 

@@ -62,15 +62,45 @@ TEST(RealModels, OneIslandWithoutOwnSteps) {
   });
 }
 
-TEST(RealModels, DefaultOrderAtTheBoundsIsAccepted) {
-  ForEachPayload([](const Graph& graph) {
+// All arguments of a graph at their bounds; inputs in the order that the graph wants.
+struct Arguments {
+  Arguments(const Graph& graph, const Layouts& layouts) : views(graph.num_externals) {
     for (ValueIndex i = 0; i < graph.values.size(); ++i) {
       const Value& value = graph.values[i];
-      if (!value.is_external_input) continue;
-      OwnedTensor tensor(*ExternalElementType(value.type), value.dims.span());
-      const Result<Dims> dims = PhysicalDims(graph, i, tensor.View());
+      if (!value.external_id) continue;
+      TensorView& view = views[*value.external_id];
+      view.rank = value.dims.rank();
+      const std::vector<uint8_t> order =
+          value.is_external_input ? WantedDimOrder(graph, layouts, i) : DefaultDimOrder(view.rank);
+      for (size_t j = 0; j < view.rank; ++j) {
+        view.dim_order[j] = order[j];
+        view.sizes[order[j]] = value.dims[j];
+      }
+    }
+  }
+
+  std::vector<TensorView> views;
+};
+
+TEST(RealModels, WantedOrdersAtTheBoundsAreAccepted) {
+  ForEachPayload([](const Graph& graph) {
+    const Layouts layouts(graph);
+    const Arguments arguments(graph, layouts);
+    ArgumentOrders orders(graph, layouts, arguments.views);
+    for (ValueIndex i = 0; i < graph.values.size(); ++i) {
+      if (!graph.values[i].is_external_input) continue;
+      const Result<Dims> dims = orders.PhysicalDims(i);
       ASSERT_TRUE(dims) << dims.error().ToString();
-      EXPECT_EQ(*dims, value.dims);
+      EXPECT_EQ(*dims, graph.values[i].dims);
+    }
+  });
+}
+
+// No value of the exporter's is in both layouts.
+TEST(RealModels, LayoutsAreConsistent) {
+  ForEachPayload([](const Graph& graph) {
+    for (const LayoutClaims& claims : Layouts(graph).claims()) {
+      EXPECT_TRUE(claims[0] == kNobody || claims[1] == kNobody);
     }
   });
 }
@@ -85,18 +115,17 @@ TEST(RealModels, ChannelsLast) {
   const auto index = static_cast<ValueIndex>(input - graph->values.begin());
   ASSERT_EQ(input->dims.rank(), 4u);
 
-  const Dims& bounds = input->dims;  // N, H, W, C
-  OwnedTensor tensor(ElementType::kF32, std::vector{bounds[0], bounds[3], bounds[1], bounds[2]});
-  TensorView view = tensor.View();
-  const Result<Dims> refused = PhysicalDims(*graph, index, view);
+  const Layouts layouts(*graph);
+  Arguments arguments(*graph, layouts);
+  TensorView& view = arguments.views[*input->external_id];
+  EXPECT_THAT(std::span(view.dim_order).first(4), testing::ElementsAre(0, 2, 3, 1));
+  EXPECT_EQ(*ArgumentOrders(*graph, layouts, arguments.views).PhysicalDims(index), input->dims);
+
+  view.dim_order = {0, 1, 2, 3};
+  const Result<Dims> refused = ArgumentOrders(*graph, layouts, arguments.views).PhysicalDims(index);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::kInvalidArgument);
   EXPECT_THAT(refused.error().message, testing::HasSubstr("[0, 2, 3, 1]"));
-
-  view.dim_order = {0, 2, 3, 1};
-  const Result<Dims> accepted = PhysicalDims(*graph, index, view);
-  ASSERT_TRUE(accepted) << accepted.error().ToString();
-  EXPECT_EQ(*accepted, bounds);
 }
 
 }  // namespace
