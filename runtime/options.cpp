@@ -74,6 +74,19 @@ OptionValue Widened(const OptionRow& row, const OptionValue& value) {
 
 }  // namespace
 
+Status CheckOptionText(std::string_view key, const OptionValue& value) {
+  const std::string* text = std::get_if<std::string>(&value);
+  for (const std::string_view part : {key, text != nullptr ? std::string_view(*text) : ""}) {
+    if (const size_t at = part.find('\0'); at != part.npos) {
+      return Fail(ErrorCode::kInvalidArgument,
+                  "option '{}': found a zero byte after the {} characters '{}', expected none; "
+                  "pass a text without",
+                  key.substr(0, key.find('\0')), at, part.substr(0, at));
+    }
+  }
+  return {};
+}
+
 Result<OptionMap> OptionMap::FromTable(std::span<const OptionRow> table) {
   OptionMap map;
   map.table_ = table;
@@ -109,6 +122,7 @@ Status OptionMap::Set(std::string_view key, const OptionValue& value, OptionScop
                 "option '{}': found the {} {}, expected {}; pass such a value", key,
                 TypeName(value), ToString(value), Expected(*row));
   }
+  SWITCHYARD_TRY(CheckOptionText(key, widened));
   values_[row->key] = std::move(widened);
   return {};
 }

@@ -31,6 +31,10 @@ struct OptionRow {
   std::string_view doc;
 };
 
+// That neither the key nor a text has a zero byte: C, which paths and a plugin's options end up in,
+// would cut it there and so mean another. Errors: InvalidArgument.
+Status CheckOptionText(std::string_view key, const OptionValue& value);
+
 // Values for the keys of one table, which must outlive them. Copyable; not synchronized.
 class SWITCHYARD_API OptionMap {
  public:
@@ -39,9 +43,9 @@ class SWITCHYARD_API OptionMap {
   static Result<OptionMap> FromTable(std::span<const OptionRow> table);
 
   // Unknown keys are ignored, as the host contract says. Errors: InvalidArgument for a wrong type,
-  // a value out of range, or an option that cannot be set `at` this place (kGlobal or kLoad; kBoth
-  // asks nothing). An integer option whose range exceeds 32 bits also takes decimal text, since a
-  // host's own integers may be narrower.
+  // a value out of range, a text with a zero byte, or an option that cannot be set `at` this place
+  // (kGlobal or kLoad; kBoth asks nothing). An integer option whose range exceeds 32 bits also
+  // takes decimal text, since a host's own integers may be narrower.
   Status Set(std::string_view key, const OptionValue& value, OptionScope at = OptionScope::kBoth);
   // Errors: NotFound for a key that the table does not have.
   Result<OptionValue> Get(std::string_view key) const;

@@ -186,6 +186,7 @@ Result<DelegateHandle*> PluginBackend::Init(const InitContext& context,
   std::vector<const switchyard_option*> option_pointers;
   options.reserve(context.load_options.size());
   for (const auto& [key, value] : context.load_options) {
+    SWITCHYARD_TRY(CheckOptionText(key, value));
     option_pointers.push_back(&options.emplace_back(ToC(key, value)));
   }
   const std::string method_name(context.method_name);
@@ -253,6 +254,7 @@ void PluginBackend::Destroy(DelegateHandle* handle) {
 }
 
 Status PluginBackend::SetOption(std::string_view key, const OptionValue& value) {
+  SWITCHYARD_TRY(CheckOptionText(key, value));
   const std::string terminated(key);
   const switchyard_option option = ToC(terminated, value);
   PluginMessage message;

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "tools/host.h"
 #include "tools/model_file.h"
 #include "tools/model_folder.h"
 #include "tools/text.h"
@@ -63,14 +62,14 @@ Outcome<void> RunCase(const ModelFolder& model, const ModelCase& item, ProgramRu
 }
 
 Outcome<void> RunCases(const ModelFolder& model, const std::filesystem::path& program,
-                       std::span<CaseResult> results) {
+                       uint64_t max_memory, std::span<CaseResult> results) {
   SWITCHYARD_ASSIGN(ModelFile file, OpenModelFile(program, model.data_files));
   if (!file.program) {
     return Fail(ExitCode::kInvalidFile,
                 "{}: is not a program (no ET12 or BP08 at byte 4); export the model again",
                 program.string());
   }
-  SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(file));
+  SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(file, max_memory));
   for (size_t i = 0; i < results.size(); ++i) {
     Outcome<void> outcome = RunCase(model, model.cases[i], runner, results[i]);
     if (!outcome) results[i].failure = std::move(outcome).error();
@@ -194,7 +193,7 @@ bool CaseResult::pass() const {
   return !failure && !outputs.empty() && std::ranges::all_of(outputs, &Comparison::pass);
 }
 
-std::vector<CaseResult> CheckFolder(const std::filesystem::path& folder) {
+std::vector<CaseResult> CheckFolder(const std::filesystem::path& folder, uint64_t max_memory) {
   Outcome<ModelFolder> model = ReadModelFolder(folder);
   if (!model) {
     CaseResult result;
@@ -212,7 +211,7 @@ std::vector<CaseResult> CheckFolder(const std::filesystem::path& folder) {
       result.method = item.method;
     }
     std::span added = std::span(results).last(model->cases.size());
-    if (Outcome<void> outcome = RunCases(*model, program, added); !outcome) {
+    if (Outcome<void> outcome = RunCases(*model, program, max_memory, added); !outcome) {
       for (CaseResult& result : added) result.failure = outcome.error();
     }
   }
@@ -242,7 +241,7 @@ Outcome<ExitCode> Check(const CheckOptions& options, std::ostream& out) {
       std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", i + 1, folders.size(),
                    folders[i].filename().c_str());
     }
-    std::vector<CaseResult> added = CheckFolder(folders[i]);
+    std::vector<CaseResult> added = CheckFolder(folders[i], options.max_memory);
     passed_models += std::ranges::all_of(added, &CaseResult::pass);
     if (options.progress) std::fprintf(stderr, "\r\033[K");
     for (CaseResult& result : added) {

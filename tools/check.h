@@ -10,6 +10,7 @@
 
 #include "tools/compare.h"
 #include "tools/failure.h"
+#include "tools/host.h"
 #include "tools/task.h"
 
 namespace switchyard::tools {
@@ -18,6 +19,7 @@ struct CheckOptions {
   std::vector<std::filesystem::path> roots;
   std::vector<std::string> filters;  // globs on the model's name, any of them; empty: all
   std::optional<uint32_t> threads;
+  uint64_t max_memory = kDefaultMaxMemory;
   bool json = false;
   bool progress = false;  // one line on stderr that is written over
 };
@@ -37,7 +39,8 @@ struct CaseResult {
 
 // Runs every case of every program of one folder. A failure of a program is one result for each of
 // its cases, of the folder itself one without a name.
-std::vector<CaseResult> CheckFolder(const std::filesystem::path& folder);
+std::vector<CaseResult> CheckFolder(const std::filesystem::path& folder,
+                                    uint64_t max_memory = kDefaultMaxMemory);
 
 // The whole subcommand. The code is Mismatch if any answer is wrong; otherwise that of the first
 // case that could not be run.

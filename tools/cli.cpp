@@ -52,6 +52,13 @@ void AddThreads(CLI::App& command, std::optional<uint32_t>& threads) {
       ->check(CLI::Range(uint32_t{1}, kMaxThreads));
 }
 
+void AddMaxMemory(CLI::App& command, uint64_t& max_memory) {
+  command
+      .add_option("--max-memory", max_memory,
+                  "Bytes that a program's plan or a payload's outputs may take")
+      ->capture_default_str();
+}
+
 // The subcommands of `cli`; the one that was given leaves its function in `action`.
 void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& out,
                  std::function<Outcome<ExitCode>()>& action) {
@@ -102,6 +109,7 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
       ->allow_extra_args(false);
   run->add_option("--output-dir", options.run.output_dir, "Folder to write output_I.npy to");
   AddThreads(*run, options.run.threads);
+  AddMaxMemory(*run, options.run.max_memory);
   run->add_option("--repeat", options.run.repeat,
                   "Runs after loading; the outputs are those of the last")
       ->check(CLI::Range(uint32_t{1}, kMaxRepeats))
@@ -124,6 +132,7 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
                    "Only folders whose name matches this glob; repeatable")
       ->allow_extra_args(false);
   AddThreads(*check, options.check.threads);
+  AddMaxMemory(*check, options.check.max_memory);
   check->add_flag("--json", options.check.json, "Write JSON");
   check->callback([&] { action = [&] { return Check(options.check, out); }; });
 }

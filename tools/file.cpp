@@ -10,9 +10,22 @@
 #include <fstream>
 #include <system_error>
 
+#include "tools/text.h"
+
 namespace switchyard::tools {
+namespace {
+
+// The C library would cut a path there, and so use another file.
+Outcome<void> CheckPath(const std::filesystem::path& path) {
+  if (!path.native().contains('\0')) return {};
+  return Fail(ExitCode::kUsage, "{}: has a zero byte, expected a path; name another file",
+              Printable(path.string()));
+}
+
+}  // namespace
 
 Outcome<MappedFile> MappedFile::Open(const std::filesystem::path& path) {
+  SWITCHYARD_TRY(CheckPath(path));
   int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) {
     return Fail(ExitCode::kInvalidFile, "{}: cannot be opened: {}; check the path", path.string(),
@@ -52,6 +65,7 @@ MappedFile::~MappedFile() {
 }
 
 Outcome<void> WriteFile(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+  SWITCHYARD_TRY(CheckPath(path));
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(reinterpret_cast<const char*>(bytes.data()),
              static_cast<std::streamsize>(bytes.size()));

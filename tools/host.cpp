@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/base/checked_math.h"
 #include "tools/layout.h"
 
 // ExecuTorch's SDK exports these without a header that declares them.
@@ -124,6 +125,29 @@ ScalarType ScalarTypeOf(ArrayType type) {
   return ScalarType::Undefined;
 }
 
+// ExecuTorch allocates what the plan says, and fills it with zeros.
+Outcome<void> CheckPlan(std::string_view object, std::string_view method,
+                        const et::MethodMeta& meta, uint64_t max_memory) {
+  uint64_t total = 0;
+  for (size_t i = 0; i < meta.num_memory_planned_buffers(); ++i) {
+    const et::Result<int64_t> bytes = meta.memory_planned_buffer_size(i);
+    if (!bytes.ok()) return HostFailure(object, bytes.error(), "reading its plan");
+    if (*bytes < 0) {
+      return Fail(
+          ExitCode::kInvalidFile,
+          "{}: method {}: buffer {} of its plan has {} bytes, expected 0 or more; export the "
+          "model again",
+          object, method, i, *bytes);
+    }
+    total = CheckedAdd(total, static_cast<uint64_t>(*bytes)).value_or(UINT64_MAX);
+  }
+  if (total <= max_memory) return {};
+  return Fail(ExitCode::kUnsupported,
+              "{}: method {}: its plan takes {} bytes of memory, expected at most {}; set "
+              "--max-memory to more, or export the model for smaller inputs",
+              object, method, total, max_memory);
+}
+
 // XNNPACK may read this far beyond a tensor.
 constexpr size_t kInputSlack = 64;
 
@@ -219,6 +243,7 @@ Outcome<void> SetThreads(uint32_t threads) {
 
 struct ProgramRunner::Impl {
   std::string object;  // for messages
+  uint64_t max_memory;
   std::unique_ptr<ext::Module> module;
 };
 
@@ -227,7 +252,7 @@ ProgramRunner::ProgramRunner(ProgramRunner&& other) noexcept = default;
 ProgramRunner& ProgramRunner::operator=(ProgramRunner&& other) noexcept = default;
 ProgramRunner::~ProgramRunner() = default;
 
-Outcome<ProgramRunner> ProgramRunner::Load(ModelFile& model) {
+Outcome<ProgramRunner> ProgramRunner::Load(ModelFile& model, uint64_t max_memory) {
   std::string object = model.file.path().string();
   if (model.external_data.size() != model.data_files.size() || model.external_data.size() > 1) {
     return Fail(ExitCode::kUsage,
@@ -248,6 +273,7 @@ Outcome<ProgramRunner> ProgramRunner::Load(ModelFile& model) {
   et::Error error = impl->module->load(et::Program::Verification::InternalConsistency);
   if (error != et::Error::Ok) return HostFailure(object, error, "loading the program");
   impl->object = std::move(object);
+  impl->max_memory = max_memory;
   return ProgramRunner(std::move(impl));
 }
 
@@ -261,6 +287,9 @@ Outcome<void> ProgramRunner::LoadMethod(const std::string& method, et::EventTrac
     return Fail(ExitCode::kUsage, "{}: has no method '{}'; it has: {}", impl_->object, method,
                 list);
   }
+  auto meta = impl_->module->method_meta(method);
+  if (!meta.ok()) return HostFailure(impl_->object, meta.error(), "reading its plan");
+  SWITCHYARD_TRY(CheckPlan(impl_->object, method, *meta, impl_->max_memory));
   et::Error error = impl_->module->load_method(method, /*planned_memory=*/nullptr, tracer);
   if (error != et::Error::Ok) {
     return HostFailure(impl_->object, error, std::format("loading method {}", method));

@@ -30,6 +30,10 @@ Outcome<void> SetThreads(uint32_t threads);
 // alone.
 ::pthreadpool* HostThreadPool();
 
+// Bytes that a file may ask for before it has shown that it is worth them, unless the command line
+// says more: the memory that a method's plan wants, the outputs of a bare payload.
+inline constexpr uint64_t kDefaultMaxMemory = uint64_t{4} << 30;
+
 struct MethodInput {
   Array array;
   std::vector<uint8_t> dim_order;  // to hand it over in; empty: C order
@@ -39,14 +43,15 @@ class ProgramRunner {
  public:
   // `model` must have a program, and outlive the runner. Nothing is loaded but the program's
   // tables. Errors: as ExecuTorch gives them, with what it logged.
-  static Outcome<ProgramRunner> Load(ModelFile& model);
+  static Outcome<ProgramRunner> Load(ModelFile& model, uint64_t max_memory = kDefaultMaxMemory);
 
   ProgramRunner(ProgramRunner&& other) noexcept;
   ProgramRunner& operator=(ProgramRunner&& other) noexcept;
   ~ProgramRunner();
 
   // Loads a method with its delegates; `Run` does it where it is not done. `tracer` is told of the
-  // loading and of every run, and must outlive the runner.
+  // loading and of every run, and must outlive the runner. Errors: Unsupported, before anything is
+  // allocated, when the method's plan takes more than the `max_memory` of Load.
   Outcome<void> LoadMethod(const std::string& method,
                            executorch::runtime::EventTracer* tracer = nullptr);
 

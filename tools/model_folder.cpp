@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "runtime/tensor.h"
-#include "tools/file.h"
+#include "tools/json_file.h"
 #include "tools/layout.h"
 
 namespace switchyard::tools {
@@ -73,7 +73,7 @@ Outcome<ModelCase> ReadCase(const std::string& where, const json& object, fs::pa
       if (numbers) order.push_back(static_cast<uint8_t>(layout[j].get<uint64_t>()));
     }
     if (!numbers || !IsDimOrder(order, order.size())) {
-      members.Wrong(std::format("layout {} is {}", i, layout.dump()),
+      members.Wrong(std::format("layout {} is {}", i, Excerpt(layout)),
                     "a permutation such as [0, 1, 2]");
       break;
     }
@@ -83,9 +83,11 @@ Outcome<ModelCase> ReadCase(const std::string& where, const json& object, fs::pa
   return result;
 }
 
-// A plain file name, so that meta.json cannot lead out of the folder.
+// A plain file name, so that meta.json cannot lead out of the folder; the C library would cut it at
+// a zero byte.
 bool IsFileName(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos;
+  return !name.empty() && name != "." && name != ".." && !name.contains('/') &&
+         !name.contains('\0');
 }
 
 }  // namespace
@@ -125,13 +127,7 @@ Outcome<std::vector<fs::path>> FindModelFolders(const std::vector<fs::path>& roo
 
 Outcome<ModelFolder> ReadModelFolder(const fs::path& folder) {
   fs::path path = folder / kMetaFile;
-  SWITCHYARD_ASSIGN(MappedFile file, MappedFile::Open(path));
-  const char* text = reinterpret_cast<const char*>(file.bytes().data());
-  json meta = json::parse(text, text + file.bytes().size(), nullptr, /*allow_exceptions=*/false);
-  if (!meta.is_object()) {
-    return Fail(ExitCode::kInvalidFile, "{}: is {}, expected a JSON object; export the model again",
-                path.string(), meta.is_discarded() ? "not JSON" : meta.type_name());
-  }
+  SWITCHYARD_ASSIGN(const json meta, ReadJsonObject(path));
   ModelFolder model;
   Members members(path.string(), meta);
   if (const json* name = members.Find("name", json::value_t::string)) model.name = *name;
@@ -151,7 +147,7 @@ Outcome<ModelFolder> ReadModelFolder(const fs::path& folder) {
   if (const json* files = members.Find("external_data", json::value_t::array)) {
     for (const json& entry : *files) {
       if (!entry.is_string() || !IsFileName(entry.get_ref<const std::string&>())) {
-        members.Wrong(std::format("'external_data' has {}", entry.dump()), "names of files");
+        members.Wrong(std::format("'external_data' has {}", Excerpt(entry)), "names of files");
         break;
       }
       model.data_files.push_back(folder / entry.get_ref<const std::string&>());

@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <deque>
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/base/checked_math.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
-#include "tools/host.h"
 #include "tools/program_trace.h"
 
 namespace switchyard::tools {
@@ -70,6 +71,55 @@ Outcome<OwnedTensor> ToTensor(std::string_view object, size_t id, const External
   return tensor;
 }
 
+// An output of a payload: it gets its size from the backend while it runs, so that nothing is
+// allocated on the file's word alone, and within what all of them may have together.
+class Output {
+ public:
+  struct Budget {
+    uint64_t limit;
+    uint64_t used = 0;
+  };
+
+  Output(OwnedTensor& tensor, Budget& budget) : tensor_(tensor), budget_(budget) {}
+
+  TensorView View() {
+    TensorView view = tensor_.View();
+    view.host_tensor = this;
+    view.resize = [](TensorView& resized, std::span<const size_t> sizes) -> Status {
+      auto& output = *static_cast<Output*>(resized.host_tensor);
+      SWITCHYARD_TRY(output.Resize(sizes));
+      resized = output.View();
+      return {};
+    };
+    return view;
+  }
+
+ private:
+  Status Resize(std::span<const size_t> sizes) {
+    if (std::ranges::equal(sizes, tensor_.sizes())) return {};
+    const uint64_t others = budget_.used - tensor_.bytes().size();
+    const uint64_t bytes =
+        CheckedProduct(sizes)
+            .and_then([&](size_t count) {
+              return CheckedMultiply(count, ElementBytes(tensor_.element_type()));
+            })
+            .value_or(UINT64_MAX);
+    const uint64_t total = CheckedAdd(others, bytes).value_or(UINT64_MAX);
+    if (total > budget_.limit) {
+      return switchyard::Fail(ErrorCode::kMemoryAllocationFailed,
+                              "outputs: {} bytes with one of {}, expected at most {}; set "
+                              "--max-memory to more, or use smaller inputs",
+                              total, ShapeText(sizes), budget_.limit);
+    }
+    SWITCHYARD_ASSIGN(tensor_, OwnedTensor::Create(tensor_.element_type(), sizes));
+    budget_.used = total;
+    return {};
+  }
+
+  OwnedTensor& tensor_;
+  Budget& budget_;
+};
+
 std::string DefaultMethod(const Program& program) {
   return program.methods.size() == 1 ? program.methods[0].name : "forward";
 }
@@ -101,7 +151,7 @@ Summary Summarize(const Array& array) {
 
 Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
                                        std::span<const Array> inputs, uint32_t repeat,
-                                       Timeline* timeline) {
+                                       Timeline* timeline, uint64_t max_memory) {
   std::string object = model.file.path().string();
   Result<Graph> graph = ReadPayload(model.file.bytes(), model.named_data.get());
   if (!graph) return FailWith(object, graph.error());
@@ -142,15 +192,22 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
       tensors.push_back(std::move(tensor));
       inputs = inputs.subspan(1);
     } else {
-      // Empty: the backend gives it its size, so that nothing is allocated on the file's word
-      // alone.
       tensors.emplace_back(external.element_type,
                            std::vector<size_t>(external.value->dims.rank(), 0));
     }
   }
+  Output::Budget budget{.limit = max_memory};
+  std::deque<Output> output_tensors;  // which the views point to
+  std::vector<TensorView> views;
+  for (size_t id = 0; id < externals.size(); ++id) {
+    const bool is_output =
+        externals[id].value != nullptr && !externals[id].value->is_external_input;
+    views.push_back(is_output ? output_tensors.emplace_back(tensors[id], budget).View()
+                              : tensors[id].View());
+  }
   for (uint32_t run = 0; run < repeat; ++run) {
     start = tracer ? tracer->Now() : 0;
-    if (Status status = runner->Run(tensors); !status) return FailWith(object, status.error());
+    if (Status status = runner->Run(views); !status) return FailWith(object, status.error());
     add_span("execute", start);
   }
 
@@ -171,7 +228,7 @@ Outcome<std::vector<Array>> RunProgram(const RunOptions& options, ModelFile& mod
                                        Timeline* timeline) {
   std::optional<ProgramTrace> trace;  // outlives the runner
   if (timeline != nullptr || options.etdump) trace.emplace(timeline, options.etdump.has_value());
-  SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(model));
+  SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(model, options.max_memory));
   SWITCHYARD_TRY(runner.LoadMethod(method, trace ? trace->tracer() : nullptr));
   std::vector<MethodInput> method_inputs;
   for (Array& array : inputs) method_inputs.push_back({std::move(array), {}});
@@ -212,7 +269,8 @@ Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::
                 "`switchyard run` runs payloads",
                 options.file.string());
   } else {
-    SWITCHYARD_ASSIGN(outputs, RunPayload(model, *payload_backend, inputs, options.repeat, traced));
+    SWITCHYARD_ASSIGN(outputs, RunPayload(model, *payload_backend, inputs, options.repeat, traced,
+                                          options.max_memory));
   }
   if (options.trace) {
     SWITCHYARD_TRY(timeline.Write(*options.trace, options.file.string(), thread));

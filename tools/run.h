@@ -10,6 +10,7 @@
 
 #include "runtime/backend.h"
 #include "tools/failure.h"
+#include "tools/host.h"
 #include "tools/model_file.h"
 #include "tools/npy.h"
 #include "tools/timeline.h"
@@ -23,6 +24,7 @@ struct RunOptions {
   std::vector<std::filesystem::path> inputs;
   std::optional<std::filesystem::path> output_dir;  // output_I.npy go here
   std::optional<uint32_t> threads;
+  uint64_t max_memory = kDefaultMaxMemory;
   uint32_t repeat = 1;                          // runs; the outputs are those of the last
   std::optional<std::filesystem::path> trace;   // all runs, for Perfetto
   std::optional<std::filesystem::path> etdump;  // all runs, for ExecuTorch's Inspector
@@ -34,9 +36,11 @@ Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::
 
 // Runs a bare payload: `inputs` are its external inputs in the order of their ids. The outputs are
 // in the physical order that the payload's own dims have. `timeline` gets loading and every run;
-// null: nobody does. Errors: Usage when the inputs do not fit.
+// null: nobody does. Errors: Usage when the inputs do not fit, Unsupported when the outputs take
+// more than `max_memory` bytes.
 Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
                                        std::span<const Array> inputs, uint32_t repeat = 1,
-                                       Timeline* timeline = nullptr);
+                                       Timeline* timeline = nullptr,
+                                       uint64_t max_memory = kDefaultMaxMemory);
 
 }  // namespace switchyard::tools

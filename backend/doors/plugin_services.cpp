@@ -189,6 +189,12 @@ Result<PluginNamedData> PluginNamedData::From(const switchyard_named_data* their
 }
 
 Result<DataBuffer> PluginNamedData::Get(std::string_view key) const {
+  if (key.contains('\0')) {
+    return Fail(ErrorCode::kInvalidProgram,
+                "named data '{}': a zero byte after {} characters of its name, expected a name "
+                "that a C host can be asked for; export the model again",
+                key.substr(0, key.find('\0')), key.find('\0'));
+  }
   const std::string terminated(key);
   CallbackMessage message;
   switchyard_buffer buffer{};

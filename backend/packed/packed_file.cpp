@@ -65,6 +65,13 @@ bool WriteAll(int file, std::span<const std::byte> bytes) {
   return true;
 }
 
+// The bytes of a file up to its first hole. A hole reads as zeros, as many as the size says, for
+// nothing on the disk; where holes cannot be told, all is written.
+size_t WrittenBytes(int file, size_t size) {
+  const off_t hole = lseek(file, 0, SEEK_HOLE);
+  return hole < 0 ? size : std::min(size, static_cast<size_t>(hole));
+}
+
 // Until `lock` is closed. Never waits for good: whoever has it may hang.
 Status Lock(const FileDescriptor& lock, const std::string& path) {
   const auto deadline = std::chrono::steady_clock::now() + kLockPatience;
@@ -124,8 +131,8 @@ Result<std::shared_ptr<const PackedFile>> PackedFile::Map(const std::string& pat
   const auto size = static_cast<size_t>(status.st_size);
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (address == MAP_FAILED) return SystemFailure(path, "map it");
-  std::shared_ptr<PackedFile> mapped(
-      new PackedFile(path, {static_cast<const std::byte*>(address), size}));
+  std::shared_ptr<PackedFile> mapped(new PackedFile(
+      path, {static_cast<const std::byte*>(address), size}, WrittenBytes(file.get(), size)));
   SWITCHYARD_TRY(mapped->ReadIndex());
   return mapped;
 }
@@ -248,7 +255,10 @@ Status PackedFile::Add(const std::string& path, std::span<const PackedEntry> ent
   bool is_complete = false;
   const auto old = Map(path);
   if (old) {
-    for (const Record& record : (*old)->records_) {
+    for (size_t i = 0; i < (*old)->records_.size(); ++i) {
+      const Record& record = (*old)->records_[i];
+      // This writes no holes, so a hole is damage, and reading it could take for ever.
+      if ((*old)->offsets_[i] + record.bytes > (*old)->written_bytes_) continue;
       if (const auto bytes = (*old)->Find(record.key, record.bytes, thread_pool)) {
         all.push_back({record.key, *bytes});
       }

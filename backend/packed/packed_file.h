@@ -41,9 +41,10 @@ class PackedFile {
   static Result<std::shared_ptr<const PackedFile>> Map(const std::string& path);
 
   // Adds `entries`, whose keys are distinct, to the file at `path`, which keeps what it has. A
-  // damaged file is replaced, one that is no file of packed weights is not. The new file takes the
-  // old one's place at once and whole, or not at all. Waits for other processes that do the same
-  // (a lock on PATH.lock, which stays). Errors: AccessFailed, NotSupported, OutOfResources.
+  // damaged file is replaced, one that is no file of packed weights is not; what lies in or behind
+  // a hole of a sparse file is damaged, and not read. The new file takes the old one's place at
+  // once and whole, or not at all. Waits for other processes that do the same (a lock on PATH.lock,
+  // which stays). Errors: AccessFailed, NotSupported, OutOfResources.
   static Status Add(const std::string& path, std::span<const PackedEntry> entries,
                     pthreadpool* thread_pool = nullptr);
 
@@ -65,13 +66,14 @@ class PackedFile {
   };
   struct Header;
 
-  PackedFile(std::string path, std::span<const std::byte> mapping)
-      : path_(std::move(path)), mapping_(mapping) {}
+  PackedFile(std::string path, std::span<const std::byte> mapping, size_t written_bytes)
+      : path_(std::move(path)), mapping_(mapping), written_bytes_(written_bytes) {}
   Status ReadIndex();
   static bool Write(int file, std::span<const PackedEntry> entries, pthreadpool* thread_pool);
 
   const std::string path_;
   const std::span<const std::byte> mapping_;
+  const size_t written_bytes_;  // up to the first hole
   std::vector<Record> records_;
   std::vector<size_t> offsets_;  // as records_
 };

@@ -135,6 +135,17 @@ TEST_F(RuntimeOptions, WrongTypesAndRangesAreRefusedAndChangeNothing) {
   EXPECT_EQ(options.GetString("path"), "here");
 }
 
+TEST_F(RuntimeOptions, ATextWithAZeroByteIsRefused) {
+  OptionMap options = Defaults();
+  const Status status = options.Set("path", std::string("a/b\0c", 5));
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_THAT(status.error().message,
+              AllOf(HasSubstr("'path'"), HasSubstr("a zero byte after the 3 characters 'a/b'")));
+  EXPECT_EQ(options.GetString("path"), "here");
+  EXPECT_FALSE(CheckOptionText(std::string_view("path\0x", 6), true));
+}
+
 TEST_F(RuntimeOptions, WideIntegersTakeText) {
   OptionMap options = Defaults();
   EXPECT_TRUE(options.Set("bytes", std::string("8589934592")).has_value());

@@ -2,9 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <random>
 
 #include "test/unit/tools/command.h"
+#include "tools/file.h"
 
 namespace switchyard::tools {
 namespace {
@@ -95,6 +97,66 @@ TEST_F(HostileFiles, DamagedExternalDataIsCode3) {
     ToolRun run = Switchyard({"check", folder.string()});
     EXPECT_EQ(run.code, 3) << "cut to " << size << ": " << run.out;
   }
+}
+
+// ExecuTorch would allocate what the plan says, and fill it.
+TEST_F(HostileFiles, APlanOf17GigabytesIsRefused) {
+  constexpr int64_t kHuge = int64_t{17} << 30;
+  size_t refused = 0;
+  // The sizes of a plan's buffers: a vector of two, of which the first is reserved and 0.
+  for (size_t at = 4; at + 16 <= program_.size(); at += 4) {
+    uint32_t count;
+    int64_t sizes[2];
+    std::memcpy(&count, program_.data() + at - 4, sizeof count);
+    std::memcpy(sizes, program_.data() + at, sizeof sizes);
+    if (count != 2 || sizes[0] != 0 || sizes[1] <= 0 || sizes[1] > 100000) continue;
+    std::string huge = program_;
+    std::memcpy(huge.data() + at + 8, &kHuge, sizeof kHuge);
+    Write(scratch_ / "huge.pte", huge);
+    ToolRun run = Switchyard({"run", (scratch_ / "huge.pte").string(), "--input", input_});
+    if (run.code == 0) continue;
+    EXPECT_EQ(run.code, 4) << run.err;
+    EXPECT_THAT(run.err, HasSubstr("its plan takes 18253611008 bytes of memory, expected at most "
+                                   "4294967296; set --max-memory to more"));
+    ++refused;
+  }
+  EXPECT_EQ(refused, 1U);
+  ToolRun small = Switchyard({"check", Data("fc.fp32").string(), "--max-memory", "10"});
+  EXPECT_EQ(small.code, 4);
+  EXPECT_THAT(small.out, HasSubstr("expected at most 10"));
+}
+
+TEST_F(HostileFiles, OutputsOfAPayloadAreLimited) {
+  ASSERT_EQ(Switchyard({"extract", (Data("fc.fp32") / "model.pte").string(), "--output-dir",
+                        scratch_.string()})
+                .code,
+            0);
+  std::vector<std::string> command = {"run", (scratch_ / "forward.0.xnn").string(), "--input",
+                                      input_, "--max-memory"};
+  command.push_back("75");
+  ToolRun run = Switchyard(command);
+  EXPECT_EQ(run.code, 4) << run.out;
+  EXPECT_THAT(run.err, HasSubstr("outputs: 76 bytes with one of [1, 19], expected at most 75; set "
+                                 "--max-memory to more"));
+  command.back() = "76";
+  EXPECT_EQ(Switchyard(command).code, 0);
+}
+
+TEST_F(HostileFiles, NestedMetadataIsCode3) {
+  fs::path folder = CopyOf("fc.fp32");
+  Write(folder / "meta.json", std::string(200000, '[') + std::string(200000, ']'));
+  ToolRun run = Switchyard({"check", folder.string()});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_THAT(run.out, HasSubstr("meta.json: 200000 brackets within each other"));
+}
+
+TEST_F(HostileFiles, APathWithAZeroByteIsRefused) {
+  auto file = MappedFile::Open(fs::path(input_ + std::string("\0x", 2)));
+  ASSERT_FALSE(file.has_value());
+  EXPECT_THAT(file.error().message, HasSubstr("input_0.npy?x: has a zero byte"));
+  const fs::path path = scratch_ / std::string("a\0b", 3);
+  EXPECT_FALSE(WriteFile(path, {}).has_value());
+  EXPECT_FALSE(fs::exists(scratch_ / "a"));
 }
 
 TEST_F(HostileFiles, NamesDoNotReachTheTerminalAsControlCharacters) {

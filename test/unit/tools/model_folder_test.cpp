@@ -64,7 +64,23 @@ TEST_F(ModelFolderTest, RefusesWithWords) {
       {R"({"rtol":0,"atol":0,"cases":[{"method":"f","layouts":[[0,0]]}]})", "layout 0 is [0,0]"},
       {R"({"rtol":0,"atol":0,"cases":[{"method":"f","layouts":[[-1]]}]})", "layout 0 is [-1]"},
       {R"({"rtol":0,"atol":0,"cases":[{"method":"f","layouts":["x"]}]})", "layout 0 is \"x\""},
-      {std::string(100000, '['), "not JSON"},
+      {std::string(200000, '['), "200000 brackets within each other, expected at most 64"},
+      {R"({"rtol":0,"atol":0,"external_data":)" + std::string(100000, '[') +
+           std::string(100000, ']') + "}",
+       "100001 brackets within each other"},
+      {R"({"rtol":0,"atol":0,"cases":[{"method":"f","layouts":[)" + std::string(60, '[') +
+           std::string(60, ']') + "]}]}",
+       "layout 0 is [[["},
+      {R"({"rtol":0,"atol":0,"cases":[{"method":"f","layouts":[")" + std::string(5000, 'x') +
+           "\"]}]}",
+       "xxx..., expected a permutation"},
+      {R"({"rtol":1e400,"atol":0,"cases":[]})", "not JSON"},
+      {R"({"rtol":0,"atol":0,"cases":[{"method":"f","layouts":[[99999999999999999999]]}]})",
+       "layout 0 is [1e+20]"},
+      {R"({"rtol":0,"atol":0,"external_data":["a\u0000b"],"cases":[]})",
+       R"('external_data' has "a\u0000b")"},
+      {R"({"x":")" + std::string(1 << 20, 'x') + "\"}", "1048584 bytes, expected at most 1048576"},
+      {R"({"a":"[[[[)" + std::string(200, '{') + "\\\"[[\"}", "'rtol' is missing"},
   };
   for (const auto& item : cases) {
     auto model = ReadMeta(item.meta);
