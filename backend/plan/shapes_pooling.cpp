@@ -20,21 +20,48 @@ bool AlwaysMeetsInput(const Window& window) {
   return window.padding_before < window.extent() && window.padding_after < window.extent();
 }
 
+// Whether the taps of a dilated window may step over an input that is smaller than the gaps between
+// them. With as many pixels as the dilation, one of any as many taps in a row meets one.
+bool MayStepOver(size_t input, const Window& window) {
+  return input < window.dilation && window.size > 1 && window.padding_before > 0 &&
+         (window.padding_before % window.dilation != 0 || window.stride % window.dilation != 0);
+}
+
+// SAME padding goes half before and half after the input.
+uint32_t SamePaddingBefore(size_t input, size_t output, const Window& window) {
+  const size_t reach = (output - 1) * window.stride + window.extent();
+  return static_cast<uint32_t>(reach > input ? (reach - input) / 2 : 0);
+}
+
+Status CheckDilation(const ShapeContext& context, const Window& vertical,
+                     const Window& horizontal) {
+  const Dims& input = context.Input(0);
+  if (!MayStepOver(input[1], vertical) && !MayStepOver(input[2], horizontal)) return {};
+  return context.Refuse(
+      "its input has dimensions {}, expected a height and width of at least the dilations {} and "
+      "{}, since a padded window could lie beside all of it",
+      ToString(input), vertical.dilation, horizontal.dilation);
+}
+
 Result<Dims> PoolingOutput(const ShapeContext& context) {
   SWITCHYARD_TRY(CheckImages(context, 1));
   const auto& a = context.Attributes<PoolingAttributes>();
   const Dims& input = context.Input(0);
+  Window vertical{a.pooling_height, a.stride_height, a.dilation_height, a.padding_top,
+                  a.padding_bottom};
+  Window horizontal{a.pooling_width, a.stride_width, a.dilation_width, a.padding_left,
+                    a.padding_right};
   if (context.HasFlag(kFlagTensorFlowSamePadding)) {
     if ((a.padding_top | a.padding_bottom | a.padding_left | a.padding_right) != 0) {
       return context.Refuse("both explicit and SAME padding, expected one of them");
     }
-    return Dims{input[0], CeilDivide<size_t>(input[1], a.stride_height),
-                CeilDivide<size_t>(input[2], a.stride_width), input[3]};
+    const size_t height = CeilDivide<size_t>(input[1], a.stride_height);
+    const size_t width = CeilDivide<size_t>(input[2], a.stride_width);
+    vertical.padding_before = SamePaddingBefore(input[1], height, vertical);
+    horizontal.padding_before = SamePaddingBefore(input[2], width, horizontal);
+    SWITCHYARD_TRY(CheckDilation(context, vertical, horizontal));
+    return Dims{input[0], height, width, input[3]};
   }
-  const Window vertical{a.pooling_height, a.stride_height, a.dilation_height, a.padding_top,
-                        a.padding_bottom};
-  const Window horizontal{a.pooling_width, a.stride_width, a.dilation_width, a.padding_left,
-                          a.padding_right};
   if (!AlwaysMeetsInput(vertical) || !AlwaysMeetsInput(horizontal)) {
     return context.Refuse(
         "padding of {}, {}, {} and {} (top, bottom, left, right), expected less than the window's "
@@ -50,6 +77,7 @@ Result<Dims> PoolingOutput(const ShapeContext& context) {
         "padding, since the window is that large",
         ToString(input), vertical.extent(), horizontal.extent());
   }
+  SWITCHYARD_TRY(CheckDilation(context, vertical, horizontal));
   return Dims{input[0], *height, *width, input[3]};
 }
 

@@ -68,8 +68,9 @@ bool AnyCpu(const MaskedCpu&) { return true; }
 bool HasAvx512Fp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Fp16); }
 bool HasAmxInt8(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAmxInt8); }
 bool HasAvx512Vnni(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Vnni); }
+bool IsX86(const MaskedCpu& cpu) { return !cpu.host.Has(CpuFeature::kNeon); }
 bool IsX86WithoutAvx2(const MaskedCpu& cpu) {
-  return !cpu.host.Has(CpuFeature::kNeon) && !cpu.host.Has(CpuFeature::kAvx2);
+  return IsX86(cpu) && !cpu.host.Has(CpuFeature::kAvx2);
 }
 bool HasNeonFp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kNeonFp16); }
 bool HasNoF16(const MaskedCpu& cpu) {
@@ -223,9 +224,9 @@ constexpr Remedy kRemedies[] = {
      "subgraphs pack the input for SME2 although no operator takes it with quantized weights"},
     {"f32.sme2.computed_weights", kMatrixMultiply, &HasSme2, &HasComputedWeights,
      "subgraphs pack the input for SME2, and the operator for computed weights reads it as plain"},
-    {"f32.computed_weights.kxn", kMatrixMultiply, &AnyCpu, &HasComputedTransposedFilter,
-     "with a filter of [input channels, output channels] the operator for computed weights goes on "
-     "with as many input channels as before when they become fewer, and reads out of bounds"},
+    {"f32.computed_weights.kxn", kMatrixMultiply, &IsX86, &HasComputedTransposedFilter,
+     "with a computed filter of [input channels, output channels] the answers are wrong once there "
+     "are fewer input channels than before"},
     {"indirection.channels", kRenewedStep, &AnyCpu, &KeepsIndirection,
      "the addresses of a window's pixels are kept while height and width stay: with fewer channels "
      "it reads out of bounds, with more the wrong ones"},
