@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/parallel/parallel.h"
 #include "backend/plan/decompose.h"
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
@@ -126,6 +127,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   const PackedEnvironment packed_environment{
       .cpu = cpu_.allowed,
       .thread_pool = services_.thread_pool,
+      .num_threads = NumThreads(services_.thread_pool),
       .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
       .allocator = *services_.allocator,
       .logger = *services_.logger,

@@ -151,6 +151,11 @@ bool ComputesF32(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && IsFloat(graph.values[node.inputs[0]].type) &&
          IsFloat(graph.values[node.outputs[0]].type);
 }
+bool PoolsByThread(const Graph&, const Node& node) {
+  if (node.kind != NodeKind::kAvgPooling2d && node.kind != NodeKind::kArgMaxPooling2d) return false;
+  const auto& attributes = std::get<PoolingAttributes>(node.attributes);
+  return uint64_t{attributes.pooling_height} * attributes.pooling_width > 9;
+}
 bool IsFloatFullyConnected(const Graph& graph, const Node& node) {
   return ComputesF32(graph, node) && IsFloat(graph.values[node.inputs[1]].type) &&
          HasConstantWeights(graph, node);
@@ -205,6 +210,10 @@ constexpr Remedy kRemedies[] = {
     {"qd8.convolution.batch", kOwnStep, &AnyCpu, &IsDynamicConvolutionOfBatches,
      "reshaping a dynamically quantized convolution frees as many buffers as the new batch has "
      "images, not the old: batches 1, then 2 free what was never allocated"},
+    {"pooling.by_thread", kOneThread, &AnyCpu, &PoolsByThread,
+     "windows of more than 9 pixels are summed in memory with a part for each thread that the pool "
+     "told of when shapes were set, and a thread takes the part of its number: where the pool told "
+     "of two and runs three, the third writes behind it"},
     {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
      "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
      "not"},
@@ -254,7 +263,8 @@ std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu) {
   std::vector<bool> own_step(graph.nodes.size());
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    own_step[i] = FindRemedy(RemedyAction::kOwnStep, graph, node, cpu) != nullptr;
+    own_step[i] = FindRemedy(RemedyAction::kOwnStep, graph, node, cpu) != nullptr ||
+                  FindRemedy(RemedyAction::kOneThread, graph, node, cpu) != nullptr;
   }
   return own_step;
 }

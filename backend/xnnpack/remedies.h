@@ -17,6 +17,8 @@ enum class RemedyAction : uint8_t {
   // The node runs outside islands (StockOperatorStep): a FullyConnected through XNNPACK's operator
   // API, a convolution image by image.
   kOwnStep,
+  // The node runs outside islands, on the calling thread alone.
+  kOneThread,
   // A FullyConnected whose weights are computed runs as a matrix multiplication in the island.
   kMatrixMultiply,
   // Constant filters and biases are widened to f32 while the step is created.

@@ -67,4 +67,9 @@ MUTANTS = [
            # The last row of a block that is full.
            "std::min(m, (task + 1) * blocks / tasks * gemm.m_step() - 1);",
            "fc.qp8_f32_qc8w.*"),
+    Mutant("worker count asked twice", "backend/packed/convolution.cpp",
+           "const size_t tasks = std::min(workers_.kernel, items);",
+           # Its scratch memory is for as many workers as there were at load.
+           "const size_t tasks = std::min(NumThreads(workers_.thread_pool), items);",
+           target="thread_count_test", test="^thread_count_test$"),
 ]
