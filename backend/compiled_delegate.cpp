@@ -97,9 +97,11 @@ Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
 Status CompiledDelegate::Compile(WeightsCache& weights) {
   DecomposeGraph(graph_);
   FuseGraph(graph_);
-  // Refuses what would not fit before anything of that size is made.
-  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, SettleShapes(graph_));
-  SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
+  SWITCHYARD_ASSIGN(const std::vector<ShapeRange> ranges, SettleShapes(graph_));
+  const std::vector<Dims> bounds = UpperEnds(ranges);
+  // What no input gets along without. Bounds may be far above what is ever run: what an execute
+  // needs beyond is refused then.
+  SWITCHYARD_TRY(CheckFootprint(graph_, LowerEnds(ranges), options_.max_workspace_bytes));
   SWITCHYARD_TRY(CheckRepeatedWeights(graph_, options_.max_workspace_bytes));
 
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
@@ -134,22 +136,23 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
       .weights = weights,
       .share_weights = options_.share_weights,
       .packed_store = packed_store_.get()};
-  SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-  auto memory = PlanMemory(bounds);
-  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs.
-  const bool may_give_up = options_.routes.force_kernel.empty();
-  if (!memory && may_give_up) {
-    GiveUpLargestKernels(bounds);
-    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-    memory = PlanMemory(bounds);
+  SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs up
+  // to its bounds. Those that do not fit either way say nothing of what will be run.
+  if (options_.routes.force_kernel.empty() &&
+      CheckFootprint(graph_, bounds, options_.max_workspace_bytes)) {
+    auto memory = PlanMemory(bounds);
+    if (!memory) {
+      GiveUpLargestKernels(bounds);
+      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+      memory = PlanMemory(bounds);
+    }
+    // What alignment adds may be too much yet.
+    if (!memory) {
+      GiveUpAllKernels(memory.error());
+      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+    }
   }
-  // What alignment adds may be too much yet.
-  if (!memory && may_give_up) {
-    GiveUpAllKernels(memory.error());
-    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-    memory = PlanMemory(bounds);
-  }
-  if (!memory) return std::unexpected(std::move(memory).error());
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
@@ -192,10 +195,9 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
   return constants;
 }
 
-Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
+Status CompiledDelegate::CreateSteps(const ConstantData& constants,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
-                                           .bounds = bounds,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,

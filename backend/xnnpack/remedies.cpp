@@ -142,6 +142,8 @@ bool IsChannelInt4OfDynamicInput(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && InputIs(graph, node, kQDInt8) &&
          FilterIs(graph, node, kQCInt4) && ProductOf(graph, node).k > 60;
 }
+// Where it does not hold, an island's convolutions have one image at most, and with it one set of
+// quantization parameters. XNNPACK makes room for more only when their values' bytes grow.
 bool IsDynamicConvolutionOfBatches(const Graph& graph, const Node& node) {
   if (!IsConvolution(node) || !InputIs(graph, node, kQDInt8)) return false;
   const Dims& images = graph.values[node.inputs[0]].dims;
