@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "backend/parallel/parallel.h"
+#include "backend/int4_padding.h"
 #include "backend/plan/decompose.h"
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
@@ -179,7 +180,8 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
     if (!value.constant) continue;
     const std::span<const std::byte> bytes = value.constant->bytes;
     const bool consumed = constants.is_consumed[i];
-    if (consumed && IsAligned(bytes.data(), ElementAlignment(value.type))) {
+    const bool is_padded = HasInt4Padding(value);
+    if (consumed && !is_padded && IsAligned(bytes.data(), ElementAlignment(value.type))) {
       constants.bytes[i] = bytes.data();
       continue;
     }
@@ -188,6 +190,7 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
                                               Describe(value)));
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
+    if (is_padded) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
     constants.bytes[i] = copy.data();
     if (!consumed) data_[i] = copy.data();
     (consumed ? temporary : kept_constants_).push_back(std::move(copy));

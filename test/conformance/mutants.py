@@ -54,6 +54,10 @@ MUTANTS = [
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
            "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
            "fc.qp8_f32_qb4w.*", "cortex-a76"),
+    Mutant("missing nibble", "backend/int4_padding.cpp",
+           "bytes[end - 1] = (bytes[end - 1] & std::byte{0x0F}) | zero;",
+           "bytes[end - 1] = bytes[end - 1] | (zero & std::byte{0});",  # what the file has there
+           "fc.qp8_f32_qc4w.odd_k.*", preset="amd64"),
     Mutant("wrong scale", "backend/packed/rhs_source.cpp",
            "WeightScale(weights, per_channel ? i : 0)",
            "WeightScale(weights, per_channel ? i / 2 : 0)",  # its neighbour's

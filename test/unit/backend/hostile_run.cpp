@@ -20,7 +20,7 @@
 #include "runtime/base/float16.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
-#include "test/support/guarded_buffer.h"
+#include "test/support/guarded_tensor.h"
 #include "test/support/mutate.h"
 #include "test/support/payloads.h"
 
@@ -58,58 +58,11 @@ void Fill(std::span<std::byte> bytes, ElementType type, uint64_t seed) {
   }
 }
 
-// A tensor whose memory ends after what XNNPACK may read beyond it (of outputs, too: a softmax
-// computes in place), and that knows when somebody has written there.
-class GuardedTensor {
- public:
-  GuardedTensor() = default;
-  // Nothing when it is more than the test hands over.
-  static std::optional<GuardedTensor> Create(ElementType type, const Dims& dims) {
-    const std::optional<size_t> elements = dims.NumElements();
-    if (!elements || *elements > kMaxArgumentBytes / ElementBytes(type)) return std::nullopt;
-    GuardedTensor tensor;
-    tensor.num_bytes_ = *elements * ElementBytes(type);
-    tensor.buffer_ = GuardedBuffer(tensor.num_bytes_ + OverReadBytes());
-    tensor.view_.element_type = type;
-    tensor.view_.rank = dims.rank();
-    for (size_t i = 0; i < dims.rank(); ++i) {
-      tensor.view_.sizes[i] = dims[i];
-      tensor.view_.dim_order[i] = static_cast<uint8_t>(i);
-    }
-    return tensor;
-  }
-
-  std::span<std::byte> bytes() { return {buffer_.data(), num_bytes_}; }
-  bool BordersAreIntact() const {
-    return buffer_.FrontIsIntact() &&
-           std::ranges::all_of(buffer_.bytes().subspan(num_bytes_),
-                               [](std::byte b) { return b == std::byte{GuardedBuffer::kFill}; });
-  }
-
-  // Valid until this tensor is moved.
-  TensorView View() {
-    TensorView view = view_;
-    view.data = buffer_.data();
-    view.capacity_bytes = num_bytes_;
-    view.host_tensor = this;
-    view.resize = Resize;
-    return view;
-  }
-
- private:
-  static Status Resize(TensorView& view, std::span<const size_t> sizes) {
-    auto* tensor = static_cast<GuardedTensor*>(view.host_tensor);
-    std::optional<GuardedTensor> resized = Create(view.element_type, Dims(sizes));
-    if (!resized) return Fail(ErrorCode::kOutOfResources, "more than the test hands over");
-    *tensor = *std::move(resized);
-    view = tensor->View();
-    return {};
-  }
-
-  TensorView view_;
-  GuardedBuffer buffer_{0};
-  size_t num_bytes_ = 0;
-};
+// Of outputs, too, memory is read beyond the end: a softmax computes in place.
+std::optional<GuardedTensor> MakeTensor(ElementType type, const Dims& dims) {
+  return GuardedTensor::Create(type, dims,
+                               {.slack_bytes = OverReadBytes(), .max_bytes = kMaxArgumentBytes});
+}
 
 // One execute with these shapes of the inputs. Nothing when there is no memory for its arguments.
 std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<const Dims> inputs,
@@ -121,9 +74,9 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
     const uint32_t id = *value.external_id;
     const ElementType type = *ExternalElementType(value.type);
     // Outputs begin with what the payload claims, as far as that is possible.
-    auto tensor = GuardedTensor::Create(type, value.is_external_input ? inputs[id] : value.dims);
+    auto tensor = MakeTensor(type, value.is_external_input ? inputs[id] : value.dims);
     if (!tensor && value.is_external_output) {
-      tensor = GuardedTensor::Create(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
+      tensor = MakeTensor(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
     }
     if (!tensor) return std::nullopt;
     if (value.is_external_input) Fill(tensor->bytes(), type, seed + id);
