@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "backend/int4_padding.h"
+#include "backend/parallel/parallel.h"
 #include "backend/plan/decompose.h"
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
@@ -96,9 +98,11 @@ Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
 Status CompiledDelegate::Compile(WeightsCache& weights) {
   DecomposeGraph(graph_);
   FuseGraph(graph_);
-  // Refuses what would not fit before anything of that size is made.
-  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, SettleShapes(graph_));
-  SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
+  SWITCHYARD_ASSIGN(const std::vector<ShapeRange> ranges, SettleShapes(graph_));
+  const std::vector<Dims> bounds = UpperEnds(ranges);
+  // What no input gets along without. Bounds may be far above what is ever run: what an execute
+  // needs beyond is refused then.
+  SWITCHYARD_TRY(CheckFootprint(graph_, LowerEnds(ranges), options_.max_workspace_bytes));
   SWITCHYARD_TRY(CheckRepeatedWeights(graph_, options_.max_workspace_bytes));
 
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
@@ -126,28 +130,30 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   const PackedEnvironment packed_environment{
       .cpu = cpu_.allowed,
       .thread_pool = services_.thread_pool,
+      .num_threads = NumThreads(services_.thread_pool),
       .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
       .allocator = *services_.allocator,
       .logger = *services_.logger,
       .weights = weights,
       .share_weights = options_.share_weights,
       .packed_store = packed_store_.get()};
-  SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-  auto memory = PlanMemory(bounds);
-  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs.
-  const bool may_give_up = options_.routes.force_kernel.empty();
-  if (!memory && may_give_up) {
-    GiveUpLargestKernels(bounds);
-    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-    memory = PlanMemory(bounds);
+  SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs up
+  // to its bounds. Those that do not fit either way say nothing of what will be run.
+  if (options_.routes.force_kernel.empty() &&
+      CheckFootprint(graph_, bounds, options_.max_workspace_bytes)) {
+    auto memory = PlanMemory(bounds);
+    if (!memory) {
+      GiveUpLargestKernels(bounds);
+      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+      memory = PlanMemory(bounds);
+    }
+    // What alignment adds may be too much yet.
+    if (!memory) {
+      GiveUpAllKernels(memory.error());
+      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+    }
   }
-  // What alignment adds may be too much yet.
-  if (!memory && may_give_up) {
-    GiveUpAllKernels(memory.error());
-    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-    memory = PlanMemory(bounds);
-  }
-  if (!memory) return std::unexpected(std::move(memory).error());
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
@@ -174,7 +180,8 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
     if (!value.constant) continue;
     const std::span<const std::byte> bytes = value.constant->bytes;
     const bool consumed = constants.is_consumed[i];
-    if (consumed && IsAligned(bytes.data(), ElementAlignment(value.type))) {
+    const bool is_padded = HasInt4Padding(value);
+    if (consumed && !is_padded && IsAligned(bytes.data(), ElementAlignment(value.type))) {
       constants.bytes[i] = bytes.data();
       continue;
     }
@@ -183,6 +190,7 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
                                               Describe(value)));
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
+    if (is_padded) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
     constants.bytes[i] = copy.data();
     if (!consumed) data_[i] = copy.data();
     (consumed ? temporary : kept_constants_).push_back(std::move(copy));
@@ -190,10 +198,9 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
   return constants;
 }
 
-Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
+Status CompiledDelegate::CreateSteps(const ConstantData& constants,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
-                                           .bounds = bounds,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,

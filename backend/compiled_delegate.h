@@ -62,9 +62,8 @@ class CompiledDelegate : public DelegateHandle {
   // The constants' bytes by value, those that outlive init in kept_constants_, the others as they
   // are or, misaligned, in `temporary`.
   Result<ConstantData> PrepareConstants(std::vector<AlignedBuffer>& temporary);
-  // The plan of the routes, and what runs it. `bounds` are the largest shapes by value.
-  Status CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
-                     const PackedEnvironment& packed_environment);
+  // The plan of the routes, and what runs it.
+  Status CreateSteps(const ConstantData& constants, const PackedEnvironment& packed_environment);
   void DestroySteps();
   // What runs a step of their kind; null for other steps.
   Result<std::unique_ptr<PackedRunner>> CreatePacked(

@@ -11,8 +11,10 @@
  *   - A reader takes the members that it knows and that `struct_size` covers; the others are 0. Of
  *     a host's struct that is longer than the module knows, the rest has to be 0: what the module
  *     cannot honour it refuses with NotSupported, it never ignores it.
- *   - A struct that ends before the members that a call cannot do without (marked "required"), or
- *     is longer than SWITCHYARD_MAX_STRUCT_SIZE, is refused with InvalidArgument.
+ *   - A struct that ends before the members that a call cannot do without (marked "required"),
+ *     inside a member that the reader knows, or is longer than SWITCHYARD_MAX_STRUCT_SIZE, is
+ *     refused with InvalidArgument. A reserved word is a member. What goes to a function without a
+ *     status (an event) is not read then.
  *   - Reserved words and unknown flag bits have to be 0, else NotSupported.
  *   - Of the table, a host uses the functions that `struct_size` covers: SWITCHYARD_HAS.
  *

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/plugin_message.h"
+#include "runtime/plugin_structs.h"
 
 namespace switchyard {
 namespace {
@@ -26,7 +27,7 @@ switchyard_element_type ToC(ElementType type) { return static_cast<uint32_t>(typ
 
 // Writes a host's error where the module reads it.
 switchyard_status Report(const Error& error, switchyard_text* message) {
-  WriteText(message, error.message);
+  if (CheckText(message, "message")) WriteText(message, error.message);
   return static_cast<switchyard_status>(error.code);
 }
 
@@ -58,8 +59,13 @@ switchyard_tracer ToC(Tracer& tracer) {
   c.context = &tracer;
   c.now = [](void* context) { return static_cast<Tracer*>(context)->Now(); };
   c.event = [](void* context, const switchyard_event* event) {
-    // A kind of a newer module's is none of ours.
-    if (event->kind > SWITCHYARD_EVENT_OPERATOR) return;
+    // An event that lacks what a host reads cannot be refused here, but is not read. A kind of a
+    // newer module's is none of ours.
+    if (!CheckStructSize<switchyard_event>(event->struct_size, "event",
+                                           SWITCHYARD_THROUGH(switchyard_event, end)) ||
+        event->kind > SWITCHYARD_EVENT_OPERATOR) {
+      return;
+    }
     const auto numbers = [&](const uint32_t* first) -> std::span<const uint32_t> {
       if (first == nullptr) return {};
       return {first, event->num_nodes};
@@ -86,6 +92,12 @@ switchyard_named_data ToC(const NamedDataMap& map) {
   c.context = const_cast<NamedDataMap*>(&map);
   c.get = [](void* context, const char* key, switchyard_buffer* buffer,
              switchyard_text* message) -> switchyard_status {
+    if (const Status size =
+            CheckStructSize<switchyard_buffer>(buffer->struct_size, "named data: buffer",
+                                               SWITCHYARD_THROUGH(switchyard_buffer, owner));
+        !size) {
+      return Report(size.error(), message);
+    }
     Result<DataBuffer> data = static_cast<const NamedDataMap*>(context)->Get(key);
     if (!data) return Report(data.error(), message);
     auto owner = std::make_unique<DataBuffer>(*std::move(data));

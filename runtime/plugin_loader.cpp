@@ -8,6 +8,7 @@
 
 #include "runtime/module_file.h"
 #include "runtime/plugin_message.h"
+#include "runtime/plugin_structs.h"
 
 namespace switchyard {
 namespace {
@@ -109,12 +110,12 @@ Result<const switchyard_plugin*> Negotiate(const std::string& path,
                 "module '{}': its query gives no table of functions; use another build of it",
                 path);
   }
-  constexpr size_t kRequired = offsetof(switchyard_plugin, get_option) + sizeof(plugin->get_option);
-  if (plugin->struct_size < kRequired || plugin->struct_size > SWITCHYARD_MAX_STRUCT_SIZE) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "module '{}': its table of functions has {} bytes, expected {} to {}; use another "
-                "build of it",
-                path, plugin->struct_size, kRequired, SWITCHYARD_MAX_STRUCT_SIZE);
+  if (const Status size =
+          CheckStructSize<switchyard_plugin>(plugin->struct_size, "its table of functions",
+                                             SWITCHYARD_THROUGH(switchyard_plugin, get_option));
+      !size) {
+    return Fail(size.error().code, "module '{}': {}, or use another build of it", path,
+                size.error().message);
   }
   if (plugin->version != SWITCHYARD_PLUGIN_VERSION) {
     return Fail(ErrorCode::kNotSupported,

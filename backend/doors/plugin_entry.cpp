@@ -12,10 +12,10 @@
 #include "backend/doors/bindings.h"
 #include "backend/doors/plugin_description.h"
 #include "backend/doors/plugin_services.h"
-#include "backend/doors/plugin_structs.h"
 #include "backend/plan/format_report.h"
 #include "backend/plan/report_json.h"
 #include "backend/switchyard_backend.h"
+#include "runtime/plugin_structs.h"
 
 struct switchyard_instance {
   struct DestroyPool {
@@ -302,8 +302,9 @@ switchyard_status DescribeArgument(switchyard_delegate* delegate, uint64_t index
   return Call(message, InstanceOf(delegate), [&]() -> Status {
     SWITCHYARD_TRY(CheckDelegate(delegate));
     SWITCHYARD_TRY(CheckPointer(info, "describe_argument: where the answer goes"));
-    SWITCHYARD_TRY(CheckStructSize(info->struct_size, "describe_argument",
-                                   SWITCHYARD_THROUGH(switchyard_argument_info, dim_order)));
+    SWITCHYARD_TRY(CheckStructSize<switchyard_argument_info>(
+        info->struct_size, "describe_argument",
+        SWITCHYARD_THROUGH(switchyard_argument_info, dim_order)));
     const size_t count = NumLoadedArguments(*delegate->handle);
     if (index >= count) {
       return Fail(ErrorCode::kInvalidArgument,

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "backend/doors/plugin_structs.h"
+#include "runtime/plugin_structs.h"
 
 namespace switchyard {
 namespace {

@@ -39,9 +39,10 @@ size_t BroadcastSlice(const Dims& operand, const Dims& output, size_t index) {
 Result<std::unique_ptr<PackedBatchMatrixMultiply>> PackedBatchMatrixMultiply::Create(
     const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
     const PackedEnvironment& environment) {
-  std::unique_ptr<PackedBatchMatrixMultiply> step(new PackedBatchMatrixMultiply(environment));
+  std::unique_ptr<PackedBatchMatrixMultiply> step(new PackedBatchMatrixMultiply(environment.cpu));
   const Node& node = graph.nodes[route.node];
   step->kernel_ = route.kernel;
+  step->workers_ = KernelWorkers(*route.kernel, environment);
   step->problem_ = *route.verdict.problem;
   step->stage_ = NodeOutputStage(graph, node);
   step->element_bytes_ = ElementBits(step->problem_.output_type) / 8;
@@ -83,7 +84,7 @@ void PackedBatchMatrixMultiply::Reshape(const Dims& a, const Dims& b, const Dims
   b_ = b;
   output_ = output;
   num_slices_ = NumSlices(output);
-  gemm_ = MakePackedGemm(*kernel_, problem_, environment_.cpu);
+  gemm_ = MakePackedGemm(*kernel_, problem_, cpu_);
 }
 
 // Small slices go to one worker each; large ones are cut among all. Either way the results are the
@@ -91,10 +92,10 @@ void PackedBatchMatrixMultiply::Reshape(const Dims& a, const Dims& b, const Dims
 //
 // Scratch: for each worker (one if slices are cut) the packed rows of A and, unless B is packed
 // already, a slice of B.
-size_t PackedBatchMatrixMultiply::ScratchBytes() const {
+std::optional<size_t> PackedBatchMatrixMultiply::WorkerBytes() const {
   // Deeper than any matrix that has an address: the kernel's own sizes could wrap around.
   constexpr size_t kMaxDepth = size_t{1} << 40;
-  if (problem_.k > kMaxDepth) return SIZE_MAX;
+  if (problem_.k > kMaxDepth) return std::nullopt;
   std::optional<size_t> bytes = CheckedRoundUp(PackedRowsBytes(*gemm_, m_), kAlignment);
   if (constant_b_.empty()) {
     const size_t n_step = gemm_->n_step();
@@ -102,30 +103,35 @@ size_t PackedBatchMatrixMultiply::ScratchBytes() const {
         CheckedMultiply(CeilDivide(problem_.n, n_step), gemm_->RhsOffset(n_step) + kAlignment);
     bytes = bytes && b ? CheckedAdd(*bytes, RoundUp(gemm_->RhsBytes())) : std::nullopt;
   }
-  const size_t workers = std::min(KernelWorkers(*kernel_, environment_), num_slices_);
+  return bytes;
+}
+
+size_t PackedBatchMatrixMultiply::ScratchBytes() const {
+  const size_t workers = SlicesAreCut() ? std::min<size_t>(1, num_slices_) : workers_.kernel;
+  const std::optional<size_t> bytes = WorkerBytes();
   return (bytes ? CheckedMultiply(workers, *bytes) : std::nullopt).value_or(SIZE_MAX);
 }
 
-void PackedBatchMatrixMultiply::PackB(const std::byte* b, size_t index, pthreadpool* pool,
+void PackedBatchMatrixMultiply::PackB(const std::byte* b, size_t index, const Workers& workers,
                                       std::byte* packed) const {
   RhsSource source;
   source.weights = b + index * problem_.n * problem_.k * element_bytes_;
   const size_t columns =
-      CeilDivide(problem_.n, gemm_->n_step() * NumThreads(pool)) * gemm_->n_step();
-  ParallelFor(pool, problem_.n, 1, columns, 1, [&](size_t n0, size_t, size_t count, size_t) {
-    gemm_->PackRhs(source, n0, count, packed + gemm_->RhsOffset(n0));
-  });
+      CeilDivide(problem_.n, gemm_->n_step() * workers.threads) * gemm_->n_step();
+  ParallelFor(workers.thread_pool, problem_.n, 1, columns, 1,
+              [&](size_t n0, size_t, size_t count, size_t) {
+                gemm_->PackRhs(source, n0, count, packed + gemm_->RhsOffset(n0));
+              });
 }
 
 void PackedBatchMatrixMultiply::Run(const void* a, const void* b, void* output,
                                     std::byte* scratch) const {
   if (m_ == 0 || num_slices_ == 0) return;
-  const size_t workers = KernelWorkers(*kernel_, environment_);
   const size_t lhs_bytes = RoundUp(PackedRowsBytes(*gemm_, m_));
   const size_t row_bytes = problem_.k * element_bytes_;
   const size_t out_row_bytes = problem_.n * element_bytes_;
 
-  const auto run = [&](size_t i, pthreadpool* pool, std::byte* memory, size_t* packed_b) {
+  const auto run = [&](size_t i, const Workers& workers, std::byte* memory, size_t* packed_b) {
     const size_t a_index = BroadcastSlice(a_, output_, i), b_index = BroadcastSlice(b_, output_, i);
     const auto* a_slice = static_cast<const std::byte*>(a) + a_index * m_ * row_bytes;
     auto* out = static_cast<std::byte*>(output) + i * m_ * out_row_bytes;
@@ -133,34 +139,31 @@ void PackedBatchMatrixMultiply::Run(const void* a, const void* b, void* output,
     if (!constant_b_.empty()) {
       rhs = constant_b_[b_index]->bytes.data();
     } else if (*packed_b != b_index) {
-      PackB(static_cast<const std::byte*>(b), b_index, pool, memory + lhs_bytes);
+      PackB(static_cast<const std::byte*>(b), b_index, workers, memory + lhs_bytes);
       *packed_b = b_index;
     }
-    PackRows(*gemm_, pool == nullptr ? 1 : workers, pool, a_slice, row_bytes, m_, memory);
+    PackRows(*gemm_, workers, a_slice, row_bytes, m_, memory);
     const void* lhs = PackedRowsBytes(*gemm_, m_) == 0 ? a_slice : memory;
-    PackedEnvironment here = environment_;
-    here.thread_pool = pool;
-    RunTiles(*gemm_, ChooseTiling(*kernel_, *gemm_, m_, problem_.n, here), pool, lhs, rhs, m_,
-             problem_.n, out, out_row_bytes, element_bytes_, stage_);
+    RunTiles(*gemm_, ChooseTiling(*gemm_, m_, problem_.n, workers, cpu_.l2_bytes), workers, lhs,
+             rhs, m_, problem_.n, out, out_row_bytes, element_bytes_, stage_);
   };
 
   constexpr size_t kNone = ~size_t{0};
-  if (num_slices_ < workers || workers == 1) {
+  if (SlicesAreCut()) {
     size_t packed_b = kNone;
     for (size_t i = 0; i < num_slices_; ++i) {
-      run(i, environment_.thread_pool, scratch, &packed_b);
+      run(i, workers_, scratch, &packed_b);
     }
     return;
   }
-  const size_t worker_bytes = ScratchBytes() / workers;
-  ParallelFor(environment_.thread_pool, workers, 1, 1, 1,
-              [&](size_t worker, size_t, size_t, size_t) {
-                size_t packed_b = kNone;
-                for (size_t i = worker * num_slices_ / workers;
-                     i < (worker + 1) * num_slices_ / workers; ++i) {
-                  run(i, nullptr, scratch + worker * worker_bytes, &packed_b);
-                }
-              });
+  const size_t tasks = workers_.kernel;
+  const size_t worker_bytes = WorkerBytes().value_or(0);  // Reshape has allocated them
+  ParallelFor(workers_.thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
+    size_t packed_b = kNone;
+    for (size_t i = task * num_slices_ / tasks; i < (task + 1) * num_slices_ / tasks; ++i) {
+      run(i, Workers{}, scratch + task * worker_bytes, &packed_b);
+    }
+  });
 }
 
 }  // namespace switchyard

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -32,12 +33,15 @@ class PackedBatchMatrixMultiply {
   void Run(const void* a, const void* b, void* output, std::byte* scratch) const;
 
  private:
-  explicit PackedBatchMatrixMultiply(const PackedEnvironment& environment)
-      : environment_(environment) {}
-  // Packs slice `index` of B into `packed`, on the threads of `pool`.
-  void PackB(const std::byte* b, size_t index, pthreadpool* pool, std::byte* packed) const;
+  explicit PackedBatchMatrixMultiply(const CpuFeatures& cpu) : cpu_(cpu) {}
+  // Whether all workers share a slice, rather than have slices of their own.
+  bool SlicesAreCut() const { return num_slices_ < workers_.kernel || workers_.kernel == 1; }
+  // Scratch memory of one worker; nothing if it cannot be counted.
+  std::optional<size_t> WorkerBytes() const;
+  void PackB(const std::byte* b, size_t index, const Workers& workers, std::byte* packed) const;
 
-  PackedEnvironment environment_;
+  const CpuFeatures& cpu_;
+  Workers workers_;
   const MicroKernel* kernel_ = nullptr;
   GemmProblem problem_;
   OutputStage stage_;

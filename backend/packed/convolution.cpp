@@ -24,11 +24,12 @@ struct PackedConvolution::Geometry {
 Result<std::unique_ptr<PackedConvolution>> PackedConvolution::Create(
     const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
     const PackedEnvironment& environment) {
-  std::unique_ptr<PackedConvolution> step(new PackedConvolution(environment));
+  std::unique_ptr<PackedConvolution> step(new PackedConvolution);
   const Node& node = graph.nodes[route.node];
   GemmProblem& problem = step->problem_;
   problem = *route.verdict.problem;
   step->kernel_ = route.kernel;
+  step->workers_ = KernelWorkers(*route.kernel, environment);
   step->attributes_ = std::get<ConvolutionAttributes>(node.attributes);
   step->stage_ = NodeOutputStage(graph, node);
   step->element_bytes_ = ElementBits(problem.output_type) / 8;
@@ -62,10 +63,9 @@ Result<std::unique_ptr<PackedConvolution>> PackedConvolution::Create(
   return step;
 }
 
-size_t PackedConvolution::ScratchBytes() const {
+size_t PackedConvolution::WorkerBytes() const {
   const size_t pointers = chunk_rows_ * problem_.taps * sizeof(void*);
-  return KernelWorkers(*kernel_, environment_) *
-         (RoundUpTo64(gemm_->LhsBytes(chunk_rows_)) + RoundUpTo64(pointers));
+  return RoundUpTo64(gemm_->LhsBytes(chunk_rows_)) + RoundUpTo64(pointers);
 }
 
 void PackedConvolution::FillPointers(const Geometry& g, size_t m0, size_t m,
@@ -100,19 +100,18 @@ void PackedConvolution::Run(const Dims& input_shape, const Dims& output_shape, c
   const size_t images = output_shape[0], groups = problem_.groups;
   const size_t input_image = geometry.height * geometry.width * geometry.channels * element_bytes_;
   const size_t output_row = output_shape[3] * element_bytes_;
-  const size_t workers = KernelWorkers(*kernel_, environment_);
   // Small images are cut finer, so that every worker has some.
   const size_t m_step = gemm_->m_step();
-  const size_t fair = CeilDivide(rows * images, workers);
+  const size_t fair = CeilDivide(rows * images, workers_.kernel);
   const size_t chunk = std::min(chunk_rows_, CeilDivide(fair, m_step) * m_step);
   if (rows == 0 || images == 0 || chunk == 0) return;
   const size_t chunks = CeilDivide(rows, chunk);
   const size_t items = images * chunks;
 
   const size_t lhs_bytes = RoundUpTo64(gemm_->LhsBytes(chunk_rows_));
-  const size_t worker_bytes = ScratchBytes() / workers;
-  const size_t tasks = std::min(workers, items);
-  ParallelFor(environment_.thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
+  const size_t worker_bytes = WorkerBytes();
+  const size_t tasks = std::min(workers_.kernel, items);
+  ParallelFor(workers_.thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
     std::byte* lhs = scratch + task * worker_bytes;
     auto** pointers = reinterpret_cast<const void**>(lhs + lhs_bytes);
     for (size_t item = task * items / tasks; item < (task + 1) * items / tasks; ++item) {

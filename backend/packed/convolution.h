@@ -26,19 +26,20 @@ class PackedConvolution {
 
   // Scratch memory that Run needs: a chunk of packed rows and its table of pointers for each
   // worker.
-  size_t ScratchBytes() const;
+  size_t ScratchBytes() const { return workers_.kernel * WorkerBytes(); }
   // input [N, H, W, C], output [N, OH, OW, OC].
   void Run(const Dims& input_shape, const Dims& output_shape, const void* input, void* output,
            std::byte* scratch) const;
 
  private:
-  PackedConvolution(const PackedEnvironment& environment) : environment_(environment) {}
+  PackedConvolution() = default;
   struct Geometry;
+  size_t WorkerBytes() const;  // of scratch memory
   // Pointers of rows [m0, m0 + m) of one image, relative to the image: [ceil(m /
   // m_step)][taps][m_step].
   void FillPointers(const Geometry& geometry, size_t m0, size_t m, const void** pointers) const;
 
-  PackedEnvironment environment_;
+  Workers workers_;
   const MicroKernel* kernel_ = nullptr;
   GemmProblem problem_;
   ConvolutionAttributes attributes_;

@@ -7,9 +7,11 @@ namespace switchyard {
 Result<std::unique_ptr<PackedFullyConnected>> PackedFullyConnected::Create(
     const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
     const PackedEnvironment& environment) {
-  std::unique_ptr<PackedFullyConnected> step(new PackedFullyConnected(environment));
+  std::unique_ptr<PackedFullyConnected> step(new PackedFullyConnected);
   const Node& node = graph.nodes[route.node];
   step->kernel_ = route.kernel;
+  step->workers_ = KernelWorkers(*route.kernel, environment);
+  step->l2_bytes_ = environment.cpu.l2_bytes;
   step->problem_ = *route.verdict.problem;
   step->stage_ = NodeOutputStage(graph, node);
   step->output_element_bytes_ = ElementBits(step->problem_.output_type) / 8;
@@ -32,9 +34,9 @@ Result<std::unique_ptr<PackedFullyConnected>> PackedFullyConnected::Create(
 
 void PackedFullyConnected::Run(const void* lhs, size_t rows, void* out) const {
   if (rows == 0) return;
-  RunTiles(*gemm_, ChooseTiling(*kernel_, *gemm_, rows, problem_.n, environment_),
-           environment_.thread_pool, lhs, weights_->bytes.data(), rows, problem_.n, out,
-           problem_.n * output_element_bytes_, output_element_bytes_, stage_);
+  RunTiles(*gemm_, ChooseTiling(*gemm_, rows, problem_.n, workers_, l2_bytes_), workers_, lhs,
+           weights_->bytes.data(), rows, problem_.n, out, problem_.n * output_element_bytes_,
+           output_element_bytes_, stage_);
 }
 
 }  // namespace switchyard

@@ -28,9 +28,10 @@ class PackedFullyConnected {
   void Run(const void* lhs, size_t rows, void* out) const;
 
  private:
-  PackedFullyConnected(const PackedEnvironment& environment) : environment_(environment) {}
+  PackedFullyConnected() = default;
 
-  PackedEnvironment environment_;
+  Workers workers_;
+  size_t l2_bytes_ = 0;  // 0: unknown
   const MicroKernel* kernel_ = nullptr;
   GemmProblem problem_;
   OutputStage stage_;

@@ -28,8 +28,7 @@ class PackLhsRunner final : public PackedRunner {
   PackLhsRunner(const PackLhsStep& step, const Route& route, const PackedEnvironment& environment,
                 std::unique_ptr<PackedGemm> gemm)
       : step_(step),
-        environment_(environment),
-        kernel_(*route.kernel),
+        workers_(KernelWorkers(*route.kernel, environment)),
         row_bytes_(route.verdict.problem->k * ElementBits(route.verdict.problem->lhs_type) / 8),
         gemm_(std::move(gemm)) {}
 
@@ -37,14 +36,13 @@ class PackLhsRunner final : public PackedRunner {
   size_t PackedLhsBytes() const override { return rows_ == 0 ? 0 : PackedRowsBytes(*gemm_, rows_); }
   void Run(const PackedMemory& memory) const override {
     if (rows_ == 0) return;
-    PackRows(*gemm_, KernelWorkers(kernel_, environment_), environment_.thread_pool,
-             memory.values[step_.source], row_bytes_, rows_, memory.packed_lhs[step_.packed]);
+    PackRows(*gemm_, workers_, memory.values[step_.source], row_bytes_, rows_,
+             memory.packed_lhs[step_.packed]);
   }
 
  private:
   const PackLhsStep step_;
-  const PackedEnvironment environment_;
-  const MicroKernel& kernel_;
+  const Workers workers_;
   const size_t row_bytes_;
   const std::unique_ptr<PackedGemm> gemm_;
   size_t rows_ = 0;

@@ -17,27 +17,28 @@ size_t RoundUp(size_t a, size_t multiple) { return CeilDivide(a, multiple) * mul
 
 }  // namespace
 
-size_t KernelWorkers(const MicroKernel& kernel, const PackedEnvironment& environment) {
-  const size_t threads = NumThreads(environment.thread_pool);
+Workers KernelWorkers(const MicroKernel& kernel, const PackedEnvironment& environment) {
+  const size_t threads = environment.num_threads;
   const bool is_sme = kernel.required & FeatureBits({CpuFeature::kSme});
-  if (!is_sme || environment.sme_threads == 0) return threads;
-  return std::min(threads, environment.sme_threads);
+  const bool is_limited = is_sme && environment.sme_threads != 0;
+  return {.thread_pool = environment.thread_pool,
+          .threads = threads,
+          .kernel = is_limited ? std::min(threads, environment.sme_threads) : threads};
 }
 
-Tiling ChooseTiling(const MicroKernel& kernel, const PackedGemm& gemm, size_t m, size_t n,
-                    const PackedEnvironment& environment) {
-  const size_t workers = KernelWorkers(kernel, environment);
+Tiling ChooseTiling(const PackedGemm& gemm, size_t m, size_t n, const Workers& workers,
+                    size_t l2_bytes) {
   const bool gemv = UsesGemv(gemm, m);
   const size_t n_step = gemv ? gemm.gemv_n_step() : gemm.n_step();
   const size_t m_step = gemv ? 1 : gemm.m_step();
-  const size_t l2 = environment.cpu.l2_bytes != 0 ? environment.cpu.l2_bytes : kDefaultL2Bytes;
+  const size_t l2 = l2_bytes != 0 ? l2_bytes : kDefaultL2Bytes;
   const size_t column_bytes = CeilDivide(gemm.RhsBytes(), RoundUp(n, n_step));
   size_t n_tile = std::max<size_t>(1, l2 / 2 / column_bytes / n_step) * n_step;
   n_tile = std::min(n_tile, RoundUp(n, n_step));
   size_t m_tile = RoundUp(m, m_step);
-  if (workers > 1) {
+  if (workers.kernel > 1) {
     // Rows first: cutting columns makes every worker read all rows.
-    const size_t wanted = 2 * workers;
+    const size_t wanted = 2 * workers.kernel;
     const size_t n_tiles = CeilDivide(n, n_tile);
     m_tile = RoundUp(CeilDivide(m, std::max<size_t>(1, CeilDivide(wanted, n_tiles))), m_step);
     const size_t tiles = n_tiles * CeilDivide(m, m_tile);
@@ -46,11 +47,11 @@ Tiling ChooseTiling(const MicroKernel& kernel, const PackedGemm& gemm, size_t m,
       n_tile = std::min(n_tile, RoundUp(CeilDivide(n, pieces), n_step));
     }
   }
-  return {.workers = workers, .m_tile = m_tile, .n_tile = n_tile};
+  return {.m_tile = m_tile, .n_tile = n_tile};
 }
 
-void RunTiles(const PackedGemm& gemm, const Tiling& tiling, pthreadpool* thread_pool,
-              const void* lhs, const void* rhs, size_t m, size_t n, void* out, size_t out_stride,
+void RunTiles(const PackedGemm& gemm, const Tiling& tiling, const Workers& workers, const void* lhs,
+              const void* rhs, size_t m, size_t n, void* out, size_t out_stride,
               size_t element_bytes, const OutputStage& stage) {
   const size_t m_tiles = CeilDivide(m, tiling.m_tile), n_tiles = CeilDivide(n, tiling.n_tile);
   const auto* lhs_bytes = static_cast<const std::byte*>(lhs);
@@ -69,22 +70,21 @@ void RunTiles(const PackedGemm& gemm, const Tiling& tiling, pthreadpool* thread_
   // A task for each tile, or, where not all threads may run the kernel, one for each that may: the
   // pool has no other way to keep the others out.
   const size_t tiles = m_tiles * n_tiles;
-  const size_t tasks =
-      tiling.workers < NumThreads(thread_pool) ? std::min(tiling.workers, tiles) : tiles;
-  ParallelFor(thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
+  const size_t tasks = workers.kernel < workers.threads ? std::min(workers.kernel, tiles) : tiles;
+  ParallelFor(workers.thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
     for (size_t tile = task * tiles / tasks; tile < (task + 1) * tiles / tasks; ++tile) run(tile);
   });
 }
 
-void PackRows(const PackedGemm& gemm, size_t workers, pthreadpool* thread_pool, const void* lhs,
-              size_t lhs_stride, size_t m, void* packed) {
+void PackRows(const PackedGemm& gemm, const Workers& workers, const void* lhs, size_t lhs_stride,
+              size_t m, void* packed) {
   if (UsesGemv(gemm, m)) {
     if (gemm.gemv_packs_lhs()) gemm.PackGemvLhs(lhs, packed);
     return;
   }
   const size_t blocks = CeilDivide(m, gemm.m_step());
-  const size_t tasks = std::min(workers, blocks);
-  ParallelFor(thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
+  const size_t tasks = std::min(workers.kernel, blocks);
+  ParallelFor(workers.thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
     const size_t m0 = task * blocks / tasks * gemm.m_step();
     const size_t m1 = std::min(m, (task + 1) * blocks / tasks * gemm.m_step());
     gemm.PackLhs(static_cast<const std::byte*>(lhs) + m0 * lhs_stride, lhs_stride, m1 - m0,

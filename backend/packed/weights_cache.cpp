@@ -52,7 +52,7 @@ Result<std::shared_ptr<const PackedWeights>> Pack(const WeightsRequest& request,
   std::byte* const data = packed->memory.data();
   packed->bytes = {data, packed->memory.size()};
   std::memset(data, 0, packed->memory.size());
-  const size_t columns = ColumnsPerTask(gemm, n, NumThreads(environment.thread_pool));
+  const size_t columns = ColumnsPerTask(gemm, n, environment.num_threads);
   ParallelFor(environment.thread_pool, n, 1, columns, 1,
               [&](size_t n0, size_t, size_t count, size_t) {
                 gemm.PackRhs(request.source, n0, count, data + gemm.RhsOffset(n0));

@@ -2,6 +2,8 @@
 
 #include <pthreadpool.h>
 
+#include <algorithm>
+
 #ifdef SWITCHYARD_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
 
@@ -54,8 +56,15 @@ void ParallelFor(pthreadpool* pool, size_t range_i, size_t range_j, size_t tile_
 #endif
 }
 
-size_t NumThreads(const pthreadpool* pool) {
-  return pthreadpool_get_threads_count(const_cast<pthreadpool*>(pool));
+size_t NumThreads(pthreadpool* pool) {
+  // Asked from inside a section, which nobody else's can overlap, and of so many items that all
+  // threads take part.
+  constexpr size_t kMaxThreads = 1024;
+  size_t num_threads = 1;
+  ParallelFor(pool, kMaxThreads, 1, 1, 1, [&](size_t item, size_t, size_t, size_t) {
+    if (item == 0) num_threads = pthreadpool_get_threads_count(pool);
+  });
+  return std::max<size_t>(1, num_threads);
 }
 
 #ifdef SWITCHYARD_THREAD_SANITIZER

@@ -49,8 +49,11 @@ class TileFunction {
 void ParallelFor(pthreadpool* pool, size_t range_i, size_t range_j, size_t tile_i, size_t tile_j,
                  TileFunction fn);
 
-// How many threads tiles may run on; 1 for a null pool.
-size_t NumThreads(const pthreadpool* pool);
+// How many threads tiles may run on; 1 for a null pool. Waits for the sections that others run on
+// it. To be asked once, when a payload is loaded, and carried from there: some versions of
+// pthreadpool lower the number while they run a section of few items, and answer whatever it is
+// just then. What sizes memory and what cuts it up must be one number.
+size_t NumThreads(pthreadpool* pool);
 
 #ifdef SWITCHYARD_THREAD_SANITIZER
 namespace parallel_internal {

@@ -44,7 +44,7 @@ std::vector<Lifetime> FindLifetimes(const Graph& graph, const Plan& plan) {
       const auto& own = std::get<StockOperatorStep>(plan.steps[s]);
       read(own.input, s);
       for (const ValueIndex value : graph.nodes[own.node].inputs) read(value, s);
-      made(own.output, s);
+      for (const ValueIndex value : graph.nodes[own.node].outputs) made(value, s);
     }
   }
   for (const PackedLhs& packed : plan.packed_lhs) {

@@ -201,19 +201,13 @@ class Planner {
             if (!is_external(output)) plan_.intermediates.push_back(output);
           }
         }
-      } else if (const ValueIndex output = OwnOutput(step);
-                 output != kNoValue && !is_external(output)) {
-        // Written even when nobody reads it.
-        plan_.intermediates.push_back(output);
+      } else if (!std::holds_alternative<PackLhsStep>(step)) {
+        for (const ValueIndex output : graph_.nodes[FirstNode(step)].outputs) {
+          // Written even when nobody reads it.
+          if (!is_external(output)) plan_.intermediates.push_back(output);
+        }
       }
     }
-  }
-
-  // What a step of a single node writes; kNoValue for other steps.
-  static ValueIndex OwnOutput(const Step& step) {
-    if (const auto* own = std::get_if<StockOperatorStep>(&step)) return own->output;
-    if (const auto* packed = std::get_if<PackedStep>(&step)) return packed->output;
-    return kNoValue;
   }
 
   const Graph& graph_;

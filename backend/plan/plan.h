@@ -22,13 +22,13 @@ struct IslandStep {
   std::vector<ValueIndex> outputs;  // read by other steps, or external
 };
 
-// One FullyConnected that runs through XNNPACK's operator API, because the subgraph API gets it
-// wrong on this CPU (backend/xnnpack/remedies.h). When its input is dynamically quantized, the step
-// reads the f32 or f16 value under the Convert and quantizes it itself.
+// One node that runs by itself, because an island gets it wrong on this CPU or with this pool
+// (backend/xnnpack/remedies.h). When its input is dynamically quantized, the step reads the f32 or
+// f16 value under the Convert and quantizes it itself.
 struct StockOperatorStep {
   NodeIndex node;
-  ValueIndex input;  // what the step reads
-  ValueIndex output;
+  ValueIndex input;   // what the step reads
+  ValueIndex output;  // the node's first
 };
 
 // Packs the rows of an activation, quantizing them where the kernel's variant does, for every

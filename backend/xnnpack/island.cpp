@@ -61,11 +61,6 @@ class Island final : public StockStep {
     return state_ == State::kShaped && ReadOperatorTimes(runtime_.get(), microseconds);
   }
 
-  // XNNPACK grows the parameters of a dynamically quantized value only when the value's bytes grow,
-  // and would write past them when there are more slices of fewer bytes. At the bounds there are
-  // as many of either as there will ever be.
-  Status ReserveBounds(std::span<const Dims> bounds) { return Reshape(bounds); }
-
  private:
   struct InnerValue {
     ValueIndex value;
@@ -352,14 +347,6 @@ Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
   return error;
 }
 
-bool HasQuantizedSlices(const Graph& graph, std::span<const NodeIndex> nodes) {
-  return std::ranges::any_of(nodes, [&](NodeIndex n) {
-    const Value& output = graph.values[graph.nodes[n].outputs[0]];
-    const auto* slices = std::get_if<PerTokenQuantization>(&output.quantization);
-    return slices != nullptr && slices->num_nonbatch_dims != 1;
-  });
-}
-
 }  // namespace
 
 Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
@@ -385,11 +372,9 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   if (environment.profile) {
     operators = ReadOperators(compiled->runtime.get(), compiled->operators);
   }
-  auto island = std::make_unique<Island>(
-      graph, std::move(compiled->runtime), std::move(compiled->externals),
-      std::move(compiled->constants), values, std::move(operators), environment);
-  if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(environment.bounds));
-  return island;
+  return std::make_unique<Island>(graph, std::move(compiled->runtime),
+                                  std::move(compiled->externals), std::move(compiled->constants),
+                                  values, std::move(operators), environment);
 }
 
 }  // namespace switchyard

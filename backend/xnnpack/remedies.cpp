@@ -144,6 +144,8 @@ bool IsChannelInt4OfDynamicInput(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && InputIs(graph, node, kQDInt8) &&
          FilterIs(graph, node, kQCInt4) && ProductOf(graph, node).k > 60;
 }
+// Where it does not hold, an island's convolutions have one image at most, and with it one set of
+// quantization parameters. XNNPACK makes room for more only when their values' bytes grow.
 bool IsDynamicConvolutionOfBatches(const Graph& graph, const Node& node) {
   if (!IsConvolution(node) || !InputIs(graph, node, kQDInt8)) return false;
   const Dims& images = graph.values[node.inputs[0]].dims;
@@ -152,6 +154,11 @@ bool IsDynamicConvolutionOfBatches(const Graph& graph, const Node& node) {
 bool ComputesF32(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && IsFloat(graph.values[node.inputs[0]].type) &&
          IsFloat(graph.values[node.outputs[0]].type);
+}
+bool PoolsByThread(const Graph&, const Node& node) {
+  if (node.kind != NodeKind::kAvgPooling2d && node.kind != NodeKind::kArgMaxPooling2d) return false;
+  const auto& attributes = std::get<PoolingAttributes>(node.attributes);
+  return uint64_t{attributes.pooling_height} * attributes.pooling_width > 9;
 }
 bool IsFloatFullyConnected(const Graph& graph, const Node& node) {
   return ComputesF32(graph, node) && IsFloat(graph.values[node.inputs[1]].type) &&
@@ -214,6 +221,10 @@ constexpr Remedy kRemedies[] = {
     {"qd8.convolution.batch", kOwnStep, &AnyCpu, &IsDynamicConvolutionOfBatches,
      "reshaping a dynamically quantized convolution frees as many buffers as the new batch has "
      "images, not the old: batches 1, then 2 free what was never allocated"},
+    {"pooling.by_thread", kOneThread, &AnyCpu, &PoolsByThread,
+     "windows of more than 9 pixels are summed in memory with a part for each thread that the pool "
+     "told of when shapes were set, and a thread takes the part of its number: where the pool told "
+     "of two and runs three, the third writes behind it"},
     {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
      "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
      "not"},
@@ -271,6 +282,7 @@ std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu) {
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     own_step[i] = FindRemedy(RemedyAction::kOwnStep, graph, node, cpu) != nullptr ||
+                  FindRemedy(RemedyAction::kOneThread, graph, node, cpu) != nullptr ||
                   (FindRemedy(RemedyAction::kRenewedStep, graph, node, cpu) != nullptr &&
                    !has_fixed_channels[node.inputs[0]]);
   }

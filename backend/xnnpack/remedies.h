@@ -20,6 +20,8 @@ enum class RemedyAction : uint8_t {
   // The node runs outside islands, as one that is made anew when its channels change, unless they
   // cannot (FindFixedChannels).
   kRenewedStep,
+  // The node runs outside islands, on the calling thread alone.
+  kOneThread,
   // A FullyConnected whose weights are computed runs as a matrix multiplication in the island.
   kMatrixMultiply,
   // Constant filters and biases are widened to f32 while the step is created.

@@ -270,6 +270,13 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
                                                        const ConstantData& constants,
                                                        const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
+  if (FindRemedy(RemedyAction::kOneThread, graph, node, environment.cpu) != nullptr) {
+    StockEnvironment one_thread = environment;
+    one_thread.thread_pool = nullptr;
+    return CreateIsland(
+        graph, IslandStep{.nodes = {step.node}, .inputs = {step.input}, .outputs = node.outputs},
+        constants, one_thread);
+  }
   if (Info(node.kind).attributes == AttributeKind::kConvolution) {
     return CreatePerImage(graph, step, constants, environment);
   }

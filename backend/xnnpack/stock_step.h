@@ -44,8 +44,7 @@ bool XnnpackUsesOurAllocator();
 
 struct StockEnvironment {
   MaskedCpu cpu;
-  std::span<const Dims> bounds;  // largest shapes of the values, by ValueIndex
-  pthreadpool* thread_pool;      // null: the calling thread
+  pthreadpool* thread_pool;  // null: the calling thread
   std::shared_ptr<XnnpackWorkspace> workspace;
   Allocator* allocator = nullptr;  // of the steps' own buffers; null: the default one
   bool profile = false;            // islands time their operators

@@ -54,6 +54,10 @@ MUTANTS = [
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
            "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
            "fc.qp8_f32_qb4w.*", "cortex-a76"),
+    Mutant("missing nibble", "backend/int4_padding.cpp",
+           "bytes[end - 1] = (bytes[end - 1] & std::byte{0x0F}) | zero;",
+           "bytes[end - 1] = bytes[end - 1] | (zero & std::byte{0});",  # what the file has there
+           "fc.qp8_f32_qc4w.odd_k.*", preset="amd64"),
     Mutant("wrong scale", "backend/packed/rhs_source.cpp",
            "WeightScale(weights, per_channel ? i : 0)",
            "WeightScale(weights, per_channel ? i / 2 : 0)",  # its neighbour's
@@ -67,4 +71,9 @@ MUTANTS = [
            # The last row of a block that is full.
            "std::min(m, (task + 1) * blocks / tasks * gemm.m_step() - 1);",
            "fc.qp8_f32_qc8w.*"),
+    Mutant("worker count asked twice", "backend/packed/convolution.cpp",
+           "const size_t tasks = std::min(workers_.kernel, items);",
+           # Its scratch memory is for as many workers as there were at load.
+           "const size_t tasks = std::min(NumThreads(workers_.thread_pool), items);",
+           target="thread_count_test", test="^thread_count_test$"),
 ]

@@ -10,13 +10,17 @@
 #include <utility>
 
 #include "backend/switchyard_backend.h"
+#include "backend/xnnpack/stock_step.h"
 #include "runtime/blob_runner.h"
 #include "test/support/graph_builder.h"
+#include "test/support/guarded_tensor.h"
 #include "test/support/payloads.h"
-#include "test/unit/backend/guarded_tensor.h"
+#include "test/support/random_numbers.h"
 
 namespace switchyard::test {
 namespace {
+
+constexpr size_t kMaxTensorBytes = size_t{4} << 20;
 
 class Poisoned final : public Allocator {
  public:
@@ -69,7 +73,7 @@ struct Answer {
 class Delegate {
  public:
   static Result<Delegate> Load(const Payload& payload, const Graph& graph,
-                               std::map<std::string, OptionValue> options, std::byte behind) {
+                               std::map<std::string, OptionValue> options, unsigned char behind) {
     const NamedDataViews named_data = NamedDataOf(payload);
     InitContext context;
     context.services.allocator = &PoisonedAllocator();
@@ -90,13 +94,15 @@ class Delegate {
       const ElementType type = *ExternalElementType(value.type);
       // Outputs begin with one element.
       const Dims ones(std::vector<size_t>(value.dims.rank(), 1));
-      auto tensor =
-          GuardedTensor::Create(type, value.is_external_input ? inputs[id] : ones, behind_);
+      auto tensor = GuardedTensor::Create(
+          type, value.is_external_input ? inputs[id] : ones,
+          {.slack_bytes = OverReadBytes(), .fill = behind_, .max_bytes = kMaxTensorBytes});
       if (!tensor) {
         return {.status = Fail(ErrorCode::kOutOfResources, "more than the test hands over")};
       }
       tensors[id] = *std::move(tensor);
-      if (value.is_external_input) tensors[id].Fill(seed + id, /*special=*/false);
+      if (value.is_external_input)
+        FillNumbers(tensors[id].bytes(), type, seed + id, /*special=*/false);
     }
     std::vector<TensorView> views;
     for (size_t id = 0; id < tensors.size(); ++id) {
@@ -120,12 +126,12 @@ class Delegate {
   }
 
  private:
-  Delegate(const Graph& graph, BlobRunner runner, std::byte behind)
+  Delegate(const Graph& graph, BlobRunner runner, unsigned char behind)
       : graph_(graph), runner_(std::move(runner)), behind_(behind) {}
 
   const Graph& graph_;
   BlobRunner runner_;
-  std::byte behind_;
+  unsigned char behind_;
 };
 
 // Nothing, or how the answers differ.
@@ -166,7 +172,7 @@ FreshResult CompareWithFresh(const Payload& payload, const Graph& graph,
                              std::span<const InputDims> runs, uint64_t seed,
                              const std::map<std::string, OptionValue>& options) {
   FreshResult result;
-  auto used = Delegate::Load(payload, graph, options, std::byte{0xFF});
+  auto used = Delegate::Load(payload, graph, options, 0xFF);
   if (!used) {
     result.refused = used.error();
     return result;
@@ -180,7 +186,7 @@ FreshResult CompareWithFresh(const Payload& payload, const Graph& graph,
     for (const Dims& dims : run) seen += ToString(dims);
     const Answer answer = used->Execute(run, seed);
     result.num_ran += answer.status.has_value();
-    auto fresh = Delegate::Load(payload, graph, alone, std::byte{0x7B});
+    auto fresh = Delegate::Load(payload, graph, alone, 0x7B);
     result.wrong = fresh ? Difference(answer, fresh->Execute(run, seed)) : fresh.error().ToString();
     if (result.wrong.empty()) continue;
     result.wrong = std::format("executes {}: {}", seen, result.wrong);

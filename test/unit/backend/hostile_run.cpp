@@ -14,18 +14,27 @@
 #include "backend/plan/decompose.h"
 #include "backend/plan/shapes.h"
 #include "backend/switchyard_backend.h"
+#include "backend/xnnpack/stock_step.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "test/support/graph_builder.h"
+#include "test/support/guarded_tensor.h"
 #include "test/support/mutate.h"
 #include "test/support/payloads.h"
-#include "test/unit/backend/guarded_tensor.h"
+#include "test/support/random_numbers.h"
 
 namespace switchyard::test {
 namespace {
 
 constexpr int64_t kMaxWorkspaceBytes = int64_t{64} << 20;
-constexpr unsigned kMaxSeconds = 300;  // for one payload, on any machine
+constexpr size_t kMaxArgumentBytes = size_t{4} << 20;  // of one argument
+constexpr unsigned kMaxSeconds = 300;                  // for one payload, on any machine
+
+// Of outputs, too, memory is read beyond the end: a softmax computes in place.
+std::optional<GuardedTensor> MakeTensor(ElementType type, const Dims& dims) {
+  return GuardedTensor::Create(type, dims,
+                               {.slack_bytes = OverReadBytes(), .max_bytes = kMaxArgumentBytes});
+}
 
 // One execute with these shapes of the inputs. Nothing when there is no memory for its arguments.
 std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<const Dims> inputs,
@@ -37,12 +46,12 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
     const uint32_t id = *value.external_id;
     const ElementType type = *ExternalElementType(value.type);
     // Outputs begin with what the payload claims, as far as that is possible.
-    auto tensor = GuardedTensor::Create(type, value.is_external_input ? inputs[id] : value.dims);
+    auto tensor = MakeTensor(type, value.is_external_input ? inputs[id] : value.dims);
     if (!tensor && value.is_external_output) {
-      tensor = GuardedTensor::Create(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
+      tensor = MakeTensor(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
     }
     if (!tensor) return std::nullopt;
-    if (value.is_external_input) tensor->Fill(seed + id, /*special=*/true);
+    if (value.is_external_input) FillNumbers(tensor->bytes(), type, seed + id, /*special=*/true);
     tensors[id] = *std::move(tensor);
   }
   std::vector<TensorView> views;

@@ -20,10 +20,10 @@
 #include "backend/plan/report.h"
 #include "backend/switchyard_backend.h"
 #include "kernels/micro_kernel.h"
-#include "runtime/base/float16.h"
 #include "runtime/blob_runner.h"
 #include "schema/writer.h"
 #include "test/support/graph_builder.h"
+#include "test/unit/backend/packed_graphs.h"
 
 namespace switchyard {
 namespace {
@@ -38,120 +38,6 @@ constexpr struct {
 struct PoolDeleter {
   void operator()(pthreadpool* pool) const { pthreadpool_destroy(pool); }
 };
-
-// What the variants' graphs are made of.
-DataType ActivationType(Variant variant) {
-  if (variant == Variant::kPf16) return kF16;
-  return variant == Variant::kPqs8Qc8w ? kQInt8 : kF32;
-}
-Quantization InputQuantization(Variant variant) {
-  if (variant != Variant::kPqs8Qc8w) return {};
-  return PerTensorQuantization{0.05f, 3};
-}
-Quantization OutputQuantization(Variant variant) {
-  if (variant != Variant::kPqs8Qc8w) return {};
-  return PerTensorQuantization{0.4f, -5};
-}
-
-// Elements of `type`: floats that no two orders of summation add up alike. A plain generator, since
-// this is most of the test's time where the CPU is emulated.
-std::vector<std::byte> Random(DataType type, size_t count, uint32_t seed) {
-  std::vector<std::byte> bytes(count * ElementBits(type) / 8);
-  uint32_t state = seed * 2654435761u + 1;
-  const auto next = [&] { return (state = state * 1664525u + 1013904223u) >> 8; };
-  for (size_t i = 0; IsFloat(type) && i < count; ++i) {
-    const float real = static_cast<float>(next()) * 0x1p-23f - 1.0f;
-    if (type == kF32) {
-      std::memcpy(bytes.data() + i * 4, &real, 4);
-    } else {
-      const uint16_t half = F16FromF32(real);
-      std::memcpy(bytes.data() + i * 2, &half, 2);
-    }
-  }
-  if (!IsFloat(type)) {
-    for (std::byte& byte : bytes) byte = static_cast<std::byte>(next() >> 8);
-  }
-  return bytes;
-}
-
-ValueIndex Weights(test::GraphBuilder& b, Variant variant, const Dims& dims) {
-  const size_t count = *dims.NumElements(), channels = dims[0];
-  std::vector<float> scales(channels);
-  for (size_t i = 0; i < channels; ++i) scales[i] = 0.01f + 0.001f * static_cast<float>(i % 13);
-  switch (variant) {
-    case Variant::kPf32:
-    case Variant::kPf16: {
-      const DataType type = ActivationType(variant);
-      return b.Constant(type, dims, Random(type, count, 1));
-    }
-    case Variant::kQp8F32Qc8w:
-    case Variant::kPqs8Qc8w:
-      return b.Constant(kQCInt8, dims, Random(kQCInt8, count, 2), b.PerChannel(0, scales));
-    case Variant::kQp8F32Qb4w: {
-      std::vector<uint16_t> block_scales;
-      for (size_t i = 0; i < count / 32; ++i) {
-        block_scales.push_back(BF16FromF32(scales[i % channels]));
-      }
-      return b.Constant(kQBInt4, dims, Random(kQBInt4, count, 3), b.PerGroup(0, 32, block_scales));
-    }
-  }
-  return kNoValue;
-}
-
-ValueIndex Bias(test::GraphBuilder& b, Variant variant, size_t channels) {
-  if (variant != Variant::kPqs8Qc8w) {
-    const DataType type = ActivationType(variant);
-    return b.Constant(type, {channels}, Random(type, channels, 4));
-  }
-  std::vector<int32_t> bias(channels);
-  for (size_t i = 0; i < channels; ++i) bias[i] = static_cast<int32_t>(i * 37 % 200) - 100;
-  return b.Constant(kQCInt32, {channels}, bias, b.PerChannel(0, std::vector(channels, 0.001f)));
-}
-
-Graph FullyConnected(Variant variant, size_t m, size_t n, size_t k) {
-  test::GraphBuilder b;
-  const DataType type = ActivationType(variant);
-  ValueIndex x = b.Input(type, {m, k}, InputQuantization(variant));
-  const ValueIndex y = b.Output(type, {m, n}, OutputQuantization(variant));
-  if (variant == Variant::kQp8F32Qc8w || variant == Variant::kQp8F32Qb4w) {
-    const ValueIndex quantized = b.Internal(kQDInt8, {m, k}, PerTokenQuantization{1});
-    b.Add(NodeKind::kConvert, {x}, {quantized});
-    x = quantized;
-  }
-  b.Add(NodeKind::kFullyConnected, {x, Weights(b, variant, {n, k}), Bias(b, variant, n)}, {y});
-  return b.Build();
-}
-
-// 3 x 3, uneven padding, a batch of two.
-Graph Convolution(Variant variant, size_t channels, size_t n, uint32_t groups) {
-  test::GraphBuilder b;
-  const DataType type = ActivationType(variant);
-  const ValueIndex x = b.Input(type, {2, 9, 7, channels * groups}, InputQuantization(variant));
-  const ValueIndex y = b.Output(type, {2, 9, 6, n * groups}, OutputQuantization(variant));
-  b.Add(NodeKind::kConv2d,
-        {x, Weights(b, variant, {n * groups, 3, 3, channels}), Bias(b, variant, n * groups)}, {y},
-        ConvolutionAttributes{.padding_top = 2,
-                              .padding_right = 1,
-                              .padding_bottom = 0,
-                              .padding_left = 0,
-                              .kernel_height = 3,
-                              .kernel_width = 3,
-                              .group_input_channels = static_cast<uint32_t>(channels),
-                              .group_output_channels = static_cast<uint32_t>(n),
-                              .groups = groups});
-  return b.Build();
-}
-
-Graph BatchMatrixMultiply(Variant variant, const Dims& a, const Dims& c, const Dims& output,
-                          bool constant) {
-  test::GraphBuilder b;
-  const DataType type = ActivationType(variant);
-  const ValueIndex x = b.Input(type, a);
-  const ValueIndex w =
-      constant ? b.Constant(type, c, Random(type, *c.NumElements(), 5)) : b.Input(type, c);
-  b.Add(NodeKind::kBatchMatrixMultiply, {x, w}, {b.Output(type, output)});
-  return b.Build();
-}
 
 // The parameter is a variant, or the name of a row.
 class PackedThreads : public testing::TestWithParam<std::string> {
@@ -222,8 +108,8 @@ class PackedThreads : public testing::TestWithParam<std::string> {
       OwnedTensor& tensor = tensors[*value.external_id];
       tensor = OwnedTensor(*ExternalElementType(value.type), sizes);
       if (!value.is_external_input) continue;
-      const auto data = Random(value.type, tensor.bytes().size() * 8 / ElementBits(value.type),
-                               6 + *value.external_id);
+      const auto data = test::Random(
+          value.type, tensor.bytes().size() * 8 / ElementBits(value.type), 6 + *value.external_id);
       std::ranges::copy(data, tensor.bytes().begin());
     }
     return tensors;
@@ -242,7 +128,7 @@ TEST_P(PackedThreads, FullyConnected) {
   const size_t k = is_int4 ? 64 : 37;
   const auto check = [&](size_t n, size_t depth, const std::vector<size_t>& rows) {
     const size_t bound = std::ranges::max(rows);
-    Check(std::format("n{}.k{}", n, depth), FullyConnected(kernel().variant, bound, n, depth),
+    Check(std::format("n{}.k{}", n, depth), test::FullyConnected(kernel().variant, bound, n, depth),
           rows);
   };
   if (gemv_step() != 0) check(3 * gemv_step() + 5, k, {1});
@@ -254,8 +140,8 @@ TEST_P(PackedThreads, FullyConnected) {
 TEST_P(PackedThreads, Convolution) {
   if (kernel().imatmul.empty()) GTEST_SKIP() << "no indirect convolution";
   const Variant variant = kernel().variant;
-  Check("one group", Convolution(variant, 5, 2 * n_step() + 3, 1));
-  Check("three groups", Convolution(variant, 3, n_step() + 3, 3));
+  Check("one group", test::Convolution(variant, {2, 9, 7, 5}, 2 * n_step() + 3, 1));
+  Check("three groups", test::Convolution(variant, {2, 9, 7, 3}, n_step() + 3, 3));
 }
 
 TEST_P(PackedThreads, BatchMatrixMultiply) {
@@ -264,7 +150,7 @@ TEST_P(PackedThreads, BatchMatrixMultiply) {
   const size_t m = kernel().gemv_only ? 1 : m_step() + 3, n = 2 * n_step() + 5, k = 19;
   const auto check = [&](const Dims& a, const Dims& b, const Dims& output, bool constant) {
     Check(std::format("{} x {}{}", ToString(a), ToString(b), constant ? " constant" : ""),
-          BatchMatrixMultiply(variant, a, b, output, constant));
+          test::BatchMatrixMultiply(variant, a, b, output, constant));
   };
   // Slices that are cut, and slices that go to a worker each, with broadcasts of either operand.
   check({1, m, k}, {1, k, n}, {1, m, n}, false);
@@ -320,7 +206,7 @@ TEST_P(PackedThreads, OthersExecuteWhileALoadPacks) {
   constexpr size_t kN = 96, kK = 96;
   ExecutingAllocator allocator(kN * kK / 2,
                                [&] { return other->Run(std::span<OwnedTensor>(tensors)); });
-  const auto runner = load(FullyConnected(kernel().variant, 1, kN, kK), allocator);
+  const auto runner = load(test::FullyConnected(kernel().variant, 1, kN, kK), allocator);
   ASSERT_TRUE(runner) << runner.error().ToString();
   EXPECT_TRUE(allocator.was_asked());
   EXPECT_TRUE(allocator.has_executed());

@@ -1,9 +1,12 @@
 // libswitchyard_plugin.so: what it says to hosts that are older, newer or wrong.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdint>
 #include <cstring>
+#include <format>
 #include <functional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,7 +70,7 @@ TEST_F(PluginTest, OlderAndNewerStructsWorkOrAreRefused) {
   load.struct_size = offsetof(switchyard_load, num_options);
   switchyard_delegate* none = nullptr;
   ExpectRefused(plugin_->load(instance, &load, &none, message_), SWITCHYARD_INVALID_ARGUMENT,
-                "load: struct_size 40, expected 48 to 4096");
+                "load: struct_size 40, expected 48, 56, 64, 72, 80, 88, 96, 104, 112, 120 to 4096");
 
   // Newer: zeros mean "as before", anything else is more than this module can do.
   struct NewerLoad {
@@ -109,6 +112,100 @@ TEST_F(PluginTest, OlderAndNewerStructsWorkOrAreRefused) {
   input.stride = 7;
   ExpectRefused(Execute(delegate, {&input.base, &out.c}), SWITCHYARD_NOT_SUPPORTED,
                 "argument 0: tensor: 216 bytes");
+}
+
+// Calls with `full`, cut to every size: those that `ends` names and all from its own on are taken.
+template <typename T, typename Call>
+void CheckEverySize(const std::string& name, const T& full, const std::set<uint64_t>& ends,
+                    const Text& message, Call call) {
+  SCOPED_TRACE(name);
+  for (uint64_t size = 0; size <= sizeof full + 16; ++size) {
+    alignas(T) std::array<char, sizeof full + 16> bytes{};
+    std::memcpy(bytes.data(), &full, sizeof full);
+    T* const cut = reinterpret_cast<T*>(bytes.data());
+    cut->struct_size = size;
+    const switchyard_status status = call(cut);
+    if (ends.contains(size) || size >= sizeof full) {
+      EXPECT_EQ(status, SWITCHYARD_OK) << size << ": " << message.str();
+      continue;
+    }
+    EXPECT_EQ(status, SWITCHYARD_INVALID_ARGUMENT) << size;
+    EXPECT_THAT(message.str(), HasSubstr(std::format("{}: struct_size {}, expected {}", name, size,
+                                                     ends.empty() ? sizeof full : *ends.begin())));
+  }
+}
+
+// The numbers are those of the first version; see plugin_header.c.
+TEST_F(PluginTest, StructsThatEndInsideAMemberAreRefused) {
+  auto config = Sized<switchyard_instance_config>();
+  CheckEverySize("instance config", config, {}, message_, [&](auto* cut) {
+    switchyard_instance* instance = nullptr;
+    const switchyard_status status = plugin_->create_instance(cut, &instance, message_);
+    plugin_->destroy_instance(instance, nullptr);
+    return status;
+  });
+  switchyard_instance* const instance = Instance();
+  const auto load = [&](const switchyard_load& how) {
+    switchyard_delegate* delegate = nullptr;
+    const switchyard_status status = plugin_->load(instance, &how, &delegate, message_);
+    plugin_->destroy(delegate, nullptr);
+    return status;
+  };
+  const std::vector<std::byte> payload = Standalone(model_);
+  const switchyard_load whole = LoadOf(payload);
+  CheckEverySize("load", whole, {48, 56, 64, 72, 80, 88, 96, 104, 112}, message_,
+                 [&](auto* cut) { return load(*cut); });
+  Services services;
+  const auto with = [&](auto member, auto* cut) {
+    switchyard_load how = whole;
+    how.*member = cut;
+    return load(how);
+  };
+  CheckEverySize("allocator", services.allocator, {32, 40}, message_,
+                 [&](auto* cut) { return with(&switchyard_load::allocator, cut); });
+  CheckEverySize("logger", services.logger, {24, 32}, message_,
+                 [&](auto* cut) { return with(&switchyard_load::logger, cut); });
+  CheckEverySize("tracer", services.tracer, {32, 40, 48}, message_,
+                 [&](auto* cut) { return with(&switchyard_load::tracer, cut); });
+  CheckEverySize("named data", data_.c, {32, 40}, message_,
+                 [&](auto* cut) { return with(&switchyard_load::named_data, cut); });
+
+  auto option = Sized<switchyard_option>();
+  option.key = "workspace_sharing_mode";
+  option.kind = SWITCHYARD_OPTION_INT;
+  CheckEverySize("option", option, {}, message_,
+                 [&](auto* cut) { return plugin_->set_option(instance, cut, message_); });
+  CheckEverySize("option", option, {32}, message_, [&](auto* cut) {
+    return plugin_->get_option(instance, option.key, cut, nullptr, message_);
+  });
+  Text text;
+  CheckEverySize("get_option: text", text.text, {32}, message_, [&](auto* cut) {
+    return plugin_->get_option(instance, option.key, nullptr, cut, message_);
+  });
+
+  switchyard_delegate* const delegate = Delegate(instance, whole);
+  Tensor in(SWITCHYARD_FLOAT32, {1, kInputs}, kInputs * sizeof(float));
+  Tensor out(SWITCHYARD_FLOAT32, {1, kOutputs}, kOutputs * sizeof(float));
+  CheckEverySize("tensor", in.c, {176, 184, 192, 200}, message_,
+                 [&](auto* cut) { return Execute(delegate, {cut, &out.c}); });
+  switchyard_tensor* const tensors[] = {&in.c, &out.c};
+  auto execution = Sized<switchyard_execution>();
+  execution.tensors = tensors;
+  execution.num_tensors = 2;
+  CheckEverySize("execution", execution, {24, 32, 40}, message_,
+                 [&](auto* cut) { return plugin_->execute(delegate, cut, message_); });
+  CheckEverySize("describe_argument", Sized<switchyard_argument_info>(), {}, message_,
+                 [&](auto* cut) { return plugin_->describe_argument(delegate, 0, cut, message_); });
+  auto request = Sized<switchyard_report_request>();
+  request.format = SWITCHYARD_REPORT_TEXT;
+  CheckEverySize("report request", request, {}, message_,
+                 [&](auto* cut) { return plugin_->report(delegate, cut, text, message_); });
+  auto query = Sized<switchyard_query>();
+  query.min_version = query.max_version = SWITCHYARD_PLUGIN_VERSION;
+  CheckEverySize("query", query, {16, 24}, message_, [&](auto* cut) {
+    const switchyard_plugin* table = nullptr;
+    return plugin_.query(cut, &table, message_);
+  });
 }
 
 TEST_F(PluginTest, VersionsAreNegotiated) {

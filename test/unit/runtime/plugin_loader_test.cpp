@@ -257,6 +257,58 @@ TEST(Plugin, OlderAndNewerTablesWork) {
   }
 }
 
+// The struct_size that libfake_plain_plugin.so gives one of its structs, while this lives.
+struct ChosenSize {
+  ChosenSize(const char* name, uint64_t size) : variable(name) {
+    setenv(variable, std::to_string(size).c_str(), 1);
+  }
+  ~ChosenSize() { unsetenv(variable); }
+  const char* variable;
+};
+
+// Of every size, those that end behind a member are taken.
+TEST(Plugin, TablesThatEndInsideAMemberAreRefused) {
+  for (uint64_t size = 0; size <= sizeof(switchyard_plugin) + 8; ++size) {
+    const ChosenSize chosen("FAKE_TABLE_SIZE", size);
+    if (size == 112 || size == 120 || size == 128 || size >= 136) {
+      EXPECT_NE(Load("plain"), nullptr) << size;
+    } else {
+      EXPECT_THAT(Refusal(PathOf("plain"), ErrorCode::kInvalidArgument),
+                  HasSubstr(std::format("table of functions: struct_size {}, expected 112", size)));
+    }
+  }
+}
+
+TEST(Plugin, EventsAndBuffersThatEndInsideAMemberAreNotUsed) {
+  const auto backend = Load("plain");
+  ASSERT_NE(backend, nullptr);
+  KeepingTracer tracer;
+  OneKey data;
+  InitContext context;
+  context.named_data = &data;
+  {
+    auto runner = BlobRunner::Load(*backend, Payload(3), {});
+    ASSERT_TRUE(runner) << runner.error().ToString();
+    for (uint64_t size = 0; size <= sizeof(switchyard_event) + 8; ++size) {
+      const ChosenSize chosen("FAKE_EVENT_SIZE", size);
+      tracer.events.clear();
+      std::vector<OwnedTensor> tensors = InputAndOutput();
+      ASSERT_TRUE(runner->Run(tensors, {.tracer = &tracer}));
+      EXPECT_EQ(tracer.events.size(), size >= 80 ? 1u : 0u) << size;
+    }
+  }
+  for (uint64_t size = 0; size <= sizeof(switchyard_buffer) + 8; ++size) {
+    const ChosenSize chosen("FAKE_BUFFER_SIZE", size);
+    const auto runner = BlobRunner::Load(*backend, Payload(100), context);
+    EXPECT_EQ(runner.has_value(), size >= 32) << size;
+    if (runner) continue;
+    EXPECT_EQ(runner.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(runner.error().message,
+                HasSubstr(std::format("buffer: struct_size {}, expected 32 to 4096", size)));
+  }
+  EXPECT_EQ(data.released, 9);
+}
+
 TEST(Plugin, WrongOnesAreRefusedWithTheReason) {
   EXPECT_THAT(Refusal(PathOf("no_query"), ErrorCode::kNotFound),
               HasSubstr("does not export switchyard_plugin_query"));
@@ -265,9 +317,9 @@ TEST(Plugin, WrongOnesAreRefusedWithTheReason) {
   EXPECT_THAT(Refusal(PathOf("wrong_version"), ErrorCode::kNotSupported),
               HasSubstr("version 2 of the plugin ABI, expected 1"));
   EXPECT_THAT(Refusal(PathOf("too_short"), ErrorCode::kInvalidArgument),
-              HasSubstr("has 104 bytes, expected 112 to 4096"));
+              HasSubstr("struct_size 104, expected 112, 120, 128, 136 to 4096"));
   EXPECT_THAT(Refusal(PathOf("huge"), ErrorCode::kInvalidArgument),
-              HasSubstr("has 18446744073709551615 bytes"));
+              HasSubstr("struct_size 18446744073709551615"));
   EXPECT_THAT(Refusal(PathOf("gap"), ErrorCode::kInvalidArgument), HasSubstr("has gaps"));
   EXPECT_THAT(Refusal(PathOf("mute"), ErrorCode::kInternal), HasSubstr("said nothing"));
   EXPECT_THAT(Refusal(PathOf("nothing"), ErrorCode::kInvalidArgument),

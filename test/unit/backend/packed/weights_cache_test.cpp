@@ -79,6 +79,7 @@ class WeightsCacheTest : public testing::Test {
     const CpuFeatures cpu;
     const PackedEnvironment environment{.cpu = cpu,
                                         .thread_pool = nullptr,
+                                        .num_threads = 1,
                                         .sme_threads = 0,
                                         .allocator = DefaultAllocator(),
                                         .logger = NullLogger(),

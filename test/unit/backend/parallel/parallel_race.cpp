@@ -110,7 +110,7 @@ void Workspace(pthreadpool* pool, bool racy) {
       Meet(arrived, 2);
       std::unique_lock lock(mutex, std::defer_lock);
       if (!racy) lock.lock();
-      RunForeign(&workspace, [&] { return NumThreads(pool); });
+      RunForeign(&workspace, [&] { return pool != nullptr; });
     });
   }
   for (std::thread& thread : threads) thread.join();

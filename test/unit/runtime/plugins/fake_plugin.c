@@ -25,6 +25,12 @@ struct switchyard_delegate {
   void* block;
 };
 
+/* A struct_size that the tests choose. */
+static uint64_t size_of(const char* variable, uint64_t size) {
+  const char* chosen = getenv(variable);
+  return chosen != NULL ? strtoull(chosen, NULL, 10) : size;
+}
+
 static switchyard_status say(switchyard_text* message, switchyard_status status, const char* text) {
   if (message != NULL) {
     message->length = strlen(text);
@@ -74,7 +80,7 @@ static switchyard_status load(switchyard_instance* instance, const switchyard_lo
   if (factor == 100 && context->named_data != NULL) { /* the factor is kept elsewhere */
     const switchyard_named_data* data = context->named_data;
     switchyard_buffer buffer = {0};
-    buffer.struct_size = sizeof buffer;
+    buffer.struct_size = size_of("FAKE_BUFFER_SIZE", sizeof buffer);
     const switchyard_status status = data->get(data->context, "factor", &buffer, message);
     if (status != SWITCHYARD_OK) return status;
     factor = *(const unsigned char*)buffer.data;
@@ -106,7 +112,7 @@ static switchyard_status execute(switchyard_delegate* delegate,
   const switchyard_tracer* tracer = execution->tracer;
   if (tracer == NULL && delegate->has_tracer) tracer = &delegate->tracer;
   switchyard_event event = {0};
-  event.struct_size = sizeof event;
+  event.struct_size = size_of("FAKE_EVENT_SIZE", sizeof event);
   event.kind = SWITCHYARD_EVENT_STEP;
   event.name = "scale";
   event.route = event.kernel = event.micro_kernel = "";
@@ -262,7 +268,7 @@ switchyard_status switchyard_plugin_query(const switchyard_query* query,
 #elif defined(FAKE_HUGE)
   const uint64_t size = UINT64_MAX;
 #else
-  const uint64_t size = sizeof the_table;
+  const uint64_t size = size_of("FAKE_TABLE_SIZE", sizeof the_table);
 #endif
 #endif
 #ifdef FAKE_MIXED
