@@ -13,7 +13,6 @@ class RenewedIsland final : public StockStep {
  public:
   RenewedIsland(Graph graph, const StockOperatorStep& step, const StockEnvironment& environment)
       : graph_(std::move(graph)), step_(step), environment_(environment) {
-    environment_.bounds = {};
     // Its node is all that runs in the step, and another one in every graph.
     environment_.profile = false;
   }
