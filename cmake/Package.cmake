@@ -174,7 +174,7 @@ if(SWITCHYARD_EXECUTORCH)
     $<TARGET_OBJECTS:switchyard_executorch_door> ${backend_objects}
   )
   target_include_directories(switchyard_executorch_backend PRIVATE "${PROJECT_SOURCE_DIR}")
-  target_compile_options(switchyard_executorch_backend PRIVATE -fno-exceptions -fno-rtti)
+  target_compile_options(switchyard_executorch_backend PRIVATE -fno-rtti)
   target_link_libraries(
     switchyard_executorch_backend PRIVATE ${executorch_libraries} ${backend_libraries}
                                           switchyard_options
