@@ -80,4 +80,12 @@ MUTANTS = [
            "(channels_ != 0 && channels != channels_)",
            "(channels_ != 0 && false)",  # the addresses of the first channels
            preset="amd64", target="stock_steps_test", test="^stock_steps_test$"),
+    Mutant("lock not released", "backend/compiled_delegate.cpp",
+           "std::lock_guard workspace_lock(workspace_->mutex);",
+           # As if compiled without exceptions: not while one unwinds.
+           "const auto unlock = [](std::mutex* m) { if (!std::uncaught_exceptions()) m->unlock(); };\n"
+           "  workspace_->mutex.lock();\n"
+           "  const std::unique_ptr<std::mutex, decltype(unlock)> workspace_lock(&workspace_->mutex,\n"
+           "                                                                    unlock);",
+           preset="amd64", target="out_of_memory_test", test="^out_of_memory_test$"),
 ]
