@@ -1,5 +1,5 @@
 // Writes what the fuzzers begin with: FOLDER/payload, the payloads of test/data; and
-// FOLDER/differential, bytes with which every kind of graph is drawn.
+// FOLDER/differential and FOLDER/sequence, bytes with which every kind of graph is drawn.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -15,7 +15,7 @@
 namespace switchyard::fuzz {
 namespace {
 
-constexpr size_t kNumDrawn = 300, kDrawnBytes = 64;
+constexpr size_t kNumDrawn = 300;
 
 bool Write(const std::filesystem::path& path, std::span<const std::byte> bytes) {
   std::ofstream file(path, std::ios::binary);
@@ -27,7 +27,6 @@ bool Write(const std::filesystem::path& path, std::span<const std::byte> bytes) 
 
 bool WriteSeeds(const std::filesystem::path& folder) {
   std::filesystem::create_directories(folder / "payload");
-  std::filesystem::create_directories(folder / "differential");
   const KnownData known;
   for (const test::Model& model : known.models()) {
     for (const test::ModelPayload& payload : model.payloads) {
@@ -37,10 +36,17 @@ bool WriteSeeds(const std::filesystem::path& folder) {
     }
   }
   conformance::Random random("seeds", 0);
-  for (size_t i = 0; i < kNumDrawn; ++i) {
-    const auto bytes = random.Integers<uint8_t>(kDrawnBytes, 0, 255);
-    const auto path = folder / "differential" / std::format("random.{}", i);
-    if (!Write(path, std::as_bytes(std::span(bytes)))) return false;
+  struct {
+    std::string_view target;
+    size_t num_bytes;
+  } const kDrawn[] = {{"differential", 64}, {"sequence", 192}};
+  for (const auto& [target, num_bytes] : kDrawn) {
+    std::filesystem::create_directories(folder / target);
+    for (size_t i = 0; i < kNumDrawn; ++i) {
+      const auto bytes = random.Integers<uint8_t>(num_bytes, 0, 255);
+      const auto path = folder / target / std::format("random.{}", i);
+      if (!Write(path, std::as_bytes(std::span(bytes)))) return false;
+    }
   }
   return true;
 }
