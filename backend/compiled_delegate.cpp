@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "backend/parallel/parallel.h"
 #include "backend/int4_padding.h"
+#include "backend/parallel/parallel.h"
 #include "backend/plan/decompose.h"
 #include "backend/plan/dim_order.h"
 #include "backend/plan/fuse.h"
