@@ -1,5 +1,6 @@
 // The backend as a host sees it: payloads in, tensors through it, errors out.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
