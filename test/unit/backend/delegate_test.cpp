@@ -480,7 +480,7 @@ TEST(Delegate, BoundsThatAreNotReachedTogether) {
 
 // More nodes than one island holds, whose results are all alive when the first is read again.
 TEST(Delegate, ThousandsOfValuesAliveAtOnce) {
-  constexpr size_t kValues = 3000, kElements = 5;
+  constexpr size_t kValues = 1500, kElements = 5;
   test::GraphBuilder b;
   const ValueIndex x = b.Input(DataType::kF32, {kElements});
   const ValueIndex y = b.Output(DataType::kF32, {kElements});
