@@ -77,11 +77,13 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
       is_traced_(context.is_traced || context.services.tracer != nullptr),
       workspace_(std::move(workspace)) {}
 
-CompiledDelegate::~CompiledDelegate() { DestroySteps(); }
+CompiledDelegate::~CompiledDelegate() {
+  std::lock_guard lock(workspace_->mutex);
+  DestroySteps();
+}
 
 void CompiledDelegate::DestroySteps() {
   // XNNPACK takes the islands' runtimes off the workspace, and looks for each from the newest on.
-  std::lock_guard lock(workspace_->mutex);
   while (!steps_.empty()) steps_.pop_back();
 }
 
@@ -212,7 +214,10 @@ Status CompiledDelegate::CreateSteps(const ConstantData& constants,
     const auto weights = runner.packed->weights();
     held.insert(held.end(), weights.begin(), weights.end());
   }
-  DestroySteps();
+  {
+    std::lock_guard lock(workspace_->mutex);
+    DestroySteps();
+  }
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   steps_.resize(plan_.steps.size());
   // Without the lock: who shares the workspace runs on while weights are packed.
@@ -303,6 +308,30 @@ Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<Tensor
   TraceClock clock(tracer);
   std::lock_guard lock(mutex_);
   std::lock_guard workspace_lock(workspace_->mutex);
+  if (is_broken_) {
+    return Fail(ErrorCode::kInvalidState,
+                "execute: an earlier one of this delegate ran out of memory half-way, expected "
+                "none; destroy the delegate and load its payload again");
+  }
+  // What is half done goes at once, before others who share the workspace meet it.
+  try {
+    Status status = ExecuteAlone(tracer, clock, arguments);
+    if (is_broken_) DestroySteps();
+    return status;
+  } catch (...) {
+    is_broken_ = true;
+    DestroySteps();
+    throw;
+  }
+}
+
+Status CompiledDelegate::NoteFailure(Status status) {
+  is_broken_ |= !status && status.error().code == ErrorCode::kMemoryAllocationFailed;
+  return status;
+}
+
+Status CompiledDelegate::ExecuteAlone(Tracer* tracer, TraceClock& clock,
+                                      std::span<TensorView> arguments) {
   clock.Finish(TraceKind::kWait);
   if (tracer != nullptr && !trace_) MakeTrace();
   SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
@@ -352,7 +381,7 @@ Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   }
   // XNNPACK goes last, since its workspace cannot be taken back.
   for (const Runner& runner : steps_) {
-    if (runner.stock != nullptr) SWITCHYARD_TRY(runner.stock->Reshape(shapes_));
+    if (runner.stock != nullptr) SWITCHYARD_TRY(NoteFailure(runner.stock->Reshape(shapes_)));
   }
   external_dims_ = std::move(external_dims);
   is_shaped_ = true;
@@ -402,7 +431,7 @@ Status CompiledDelegate::RunSteps(Tracer* tracer) {
     if (runner.packed != nullptr) {
       runner.packed->Run(memory);
     } else {
-      SWITCHYARD_TRY(runner.stock->Run(data_));
+      SWITCHYARD_TRY(NoteFailure(runner.stock->Run(data_)));
     }
     if (tracer == nullptr) continue;
     trace_->Report(*tracer, i, start, runner.stock.get(),

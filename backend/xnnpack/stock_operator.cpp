@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "backend/parallel/parallel.h"
+#include "backend/xnnpack/allocator.h"
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/per_image.h"
 #include "backend/xnnpack/remedies.h"
@@ -134,7 +135,8 @@ Status StockFullyConnected::Reshape(std::span<const Dims> shapes) {
       SWITCHYARD_TRY(Check(xnn_reshape_convert_nc_f32_qd8(
           convert_.get(), rows_, input_channels_, input_channels_, input_channels_, thread_pool_)));
     }
-    SWITCHYARD_TRY(Check(functions_.reshape(product_.get(), rows_, thread_pool_)));
+    const AllocationWatch watch;
+    SWITCHYARD_TRY(Check(watch.Judge(functions_.reshape(product_.get(), rows_, thread_pool_))));
   }
   is_shaped_ = true;
   return {};
@@ -298,6 +300,7 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
   const float min = node.output_min, max = node.output_max;
   const uint32_t flags = node.flags & kFlagTransposeWeights;
   xnn_operator_t product = nullptr, convert = nullptr;
+  const AllocationWatch watch;
   const OperatorFunctions* functions = &kF32Functions;
   xnn_status status;
   if (const auto* groups = std::get_if<PerGroupQuantization>(&filter.quantization)) {
@@ -329,6 +332,7 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
     status = xnn_create_convert_nc_f32_qd8(/*flags=*/0, &convert);
   }
   OperatorPtr owned_convert(convert);
+  status = watch.Judge(status);
   if (status != xnn_status_success) {
     return Fail(ToErrorCode(status), "{}: XNNPACK cannot run it ({})", Describe(graph, step.node),
                 Name(status));

@@ -31,8 +31,8 @@ class XnnpackWorkspace {
   xnn_workspace* get() const { return workspace_; }
 
  private:
-  explicit XnnpackWorkspace(xnn_workspace* workspace) : workspace_(workspace) {}
-  xnn_workspace* workspace_;
+  XnnpackWorkspace() = default;
+  xnn_workspace* workspace_ = nullptr;
 };
 
 // Initialises XNNPACK once for the process, with `allocator` (null: the C library's heap) if nobody

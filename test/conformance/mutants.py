@@ -76,4 +76,12 @@ MUTANTS = [
            # Its scratch memory is for as many workers as there were at load.
            "const size_t tasks = std::min(NumThreads(workers_.thread_pool), items);",
            target="thread_count_test", test="^thread_count_test$"),
+    Mutant("lock not released", "backend/compiled_delegate.cpp",
+           "std::lock_guard workspace_lock(workspace_->mutex);",
+           # As if compiled without exceptions: not while one unwinds.
+           "const auto unlock = [](std::mutex* m) { if (!std::uncaught_exceptions()) m->unlock(); };\n"
+           "  workspace_->mutex.lock();\n"
+           "  const std::unique_ptr<std::mutex, decltype(unlock)> workspace_lock(&workspace_->mutex,\n"
+           "                                                                    unlock);",
+           preset="amd64", target="out_of_memory_test", test="^out_of_memory_test$"),
 ]
