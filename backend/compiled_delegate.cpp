@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backend/int4_padding.h"
 #include "backend/parallel/parallel.h"
 #include "backend/plan/decompose.h"
 #include "backend/plan/dim_order.h"
@@ -76,11 +77,13 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
       is_traced_(context.is_traced || context.services.tracer != nullptr),
       workspace_(std::move(workspace)) {}
 
-CompiledDelegate::~CompiledDelegate() { DestroySteps(); }
+CompiledDelegate::~CompiledDelegate() {
+  std::lock_guard lock(workspace_->mutex);
+  DestroySteps();
+}
 
 void CompiledDelegate::DestroySteps() {
   // XNNPACK takes the islands' runtimes off the workspace, and looks for each from the newest on.
-  std::lock_guard lock(workspace_->mutex);
   while (!steps_.empty()) steps_.pop_back();
 }
 
@@ -97,9 +100,11 @@ Result<std::unique_ptr<CompiledDelegate>> CompiledDelegate::Create(
 Status CompiledDelegate::Compile(WeightsCache& weights) {
   DecomposeGraph(graph_);
   FuseGraph(graph_);
-  // Refuses what would not fit before anything of that size is made.
-  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, SettleShapes(graph_));
-  SWITCHYARD_TRY(CheckFootprint(graph_, bounds, options_.max_workspace_bytes));
+  SWITCHYARD_ASSIGN(const std::vector<ShapeRange> ranges, SettleShapes(graph_));
+  const std::vector<Dims> bounds = UpperEnds(ranges);
+  // What no input gets along without. Bounds may be far above what is ever run: what an execute
+  // needs beyond is refused then.
+  SWITCHYARD_TRY(CheckFootprint(graph_, LowerEnds(ranges), options_.max_workspace_bytes));
   SWITCHYARD_TRY(CheckRepeatedWeights(graph_, options_.max_workspace_bytes));
 
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
@@ -134,22 +139,23 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
       .weights = weights,
       .share_weights = options_.share_weights,
       .packed_store = packed_store_.get()};
-  SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-  auto memory = PlanMemory(bounds);
-  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs.
-  const bool may_give_up = options_.routes.force_kernel.empty();
-  if (!memory && may_give_up) {
-    GiveUpLargestKernels(bounds);
-    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-    memory = PlanMemory(bounds);
+  SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs up
+  // to its bounds. Those that do not fit either way say nothing of what will be run.
+  if (options_.routes.force_kernel.empty() &&
+      CheckFootprint(graph_, bounds, options_.max_workspace_bytes)) {
+    auto memory = PlanMemory(bounds);
+    if (!memory) {
+      GiveUpLargestKernels(bounds);
+      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+      memory = PlanMemory(bounds);
+    }
+    // What alignment adds may be too much yet.
+    if (!memory) {
+      GiveUpAllKernels(memory.error());
+      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
+    }
   }
-  // What alignment adds may be too much yet.
-  if (!memory && may_give_up) {
-    GiveUpAllKernels(memory.error());
-    SWITCHYARD_TRY(CreateSteps(constants, bounds, packed_environment));
-    memory = PlanMemory(bounds);
-  }
-  if (!memory) return std::unexpected(std::move(memory).error());
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
@@ -176,7 +182,8 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
     if (!value.constant) continue;
     const std::span<const std::byte> bytes = value.constant->bytes;
     const bool consumed = constants.is_consumed[i];
-    if (consumed && IsAligned(bytes.data(), ElementAlignment(value.type))) {
+    const bool is_padded = HasInt4Padding(value);
+    if (consumed && !is_padded && IsAligned(bytes.data(), ElementAlignment(value.type))) {
       constants.bytes[i] = bytes.data();
       continue;
     }
@@ -185,6 +192,7 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
                                               Describe(value)));
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
+    if (is_padded) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
     constants.bytes[i] = copy.data();
     if (!consumed) data_[i] = copy.data();
     (consumed ? temporary : kept_constants_).push_back(std::move(copy));
@@ -192,10 +200,9 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
   return constants;
 }
 
-Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
+Status CompiledDelegate::CreateSteps(const ConstantData& constants,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
-                                           .bounds = bounds,
                                            .thread_pool = services_.thread_pool,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,
@@ -207,7 +214,10 @@ Status CompiledDelegate::CreateSteps(const ConstantData& constants, std::span<co
     const auto weights = runner.packed->weights();
     held.insert(held.end(), weights.begin(), weights.end());
   }
-  DestroySteps();
+  {
+    std::lock_guard lock(workspace_->mutex);
+    DestroySteps();
+  }
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   steps_.resize(plan_.steps.size());
   // Without the lock: who shares the workspace runs on while weights are packed.
@@ -298,6 +308,30 @@ Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<Tensor
   TraceClock clock(tracer);
   std::lock_guard lock(mutex_);
   std::lock_guard workspace_lock(workspace_->mutex);
+  if (is_broken_) {
+    return Fail(ErrorCode::kInvalidState,
+                "execute: an earlier one of this delegate ran out of memory half-way, expected "
+                "none; destroy the delegate and load its payload again");
+  }
+  // What is half done goes at once, before others who share the workspace meet it.
+  try {
+    Status status = ExecuteAlone(tracer, clock, arguments);
+    if (is_broken_) DestroySteps();
+    return status;
+  } catch (...) {
+    is_broken_ = true;
+    DestroySteps();
+    throw;
+  }
+}
+
+Status CompiledDelegate::NoteFailure(Status status) {
+  is_broken_ |= !status && status.error().code == ErrorCode::kMemoryAllocationFailed;
+  return status;
+}
+
+Status CompiledDelegate::ExecuteAlone(Tracer* tracer, TraceClock& clock,
+                                      std::span<TensorView> arguments) {
   clock.Finish(TraceKind::kWait);
   if (tracer != nullptr && !trace_) MakeTrace();
   SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
@@ -347,7 +381,7 @@ Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   }
   // XNNPACK goes last, since its workspace cannot be taken back.
   for (const Runner& runner : steps_) {
-    if (runner.stock != nullptr) SWITCHYARD_TRY(runner.stock->Reshape(shapes_));
+    if (runner.stock != nullptr) SWITCHYARD_TRY(NoteFailure(runner.stock->Reshape(shapes_)));
   }
   external_dims_ = std::move(external_dims);
   is_shaped_ = true;
@@ -397,7 +431,7 @@ Status CompiledDelegate::RunSteps(Tracer* tracer) {
     if (runner.packed != nullptr) {
       runner.packed->Run(memory);
     } else {
-      SWITCHYARD_TRY(runner.stock->Run(data_));
+      SWITCHYARD_TRY(NoteFailure(runner.stock->Run(data_)));
     }
     if (tracer == nullptr) continue;
     trace_->Report(*tracer, i, start, runner.stock.get(),

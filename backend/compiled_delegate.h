@@ -45,7 +45,8 @@ class CompiledDelegate : public DelegateHandle {
   Argument DescribeArgument(size_t index) const;
   size_t num_arguments() const { return graph_.num_externals; }
 
-  // See Backend::Execute. Calls for one delegate are serialized.
+  // See Backend::Execute. Calls for one delegate are serialized. Throws std::bad_alloc where the
+  // heap has no memory; after that, and after XNNPACK had none, every call is InvalidState.
   Status Execute(const ExecuteContext& context, std::span<TensorView> arguments);
 
  private:
@@ -62,10 +63,9 @@ class CompiledDelegate : public DelegateHandle {
   // The constants' bytes by value, those that outlive init in kept_constants_, the others as they
   // are or, misaligned, in `temporary`.
   Result<ConstantData> PrepareConstants(std::vector<AlignedBuffer>& temporary);
-  // The plan of the routes, and what runs it. `bounds` are the largest shapes by value.
-  Status CreateSteps(const ConstantData& constants, std::span<const Dims> bounds,
-                     const PackedEnvironment& packed_environment);
-  void DestroySteps();
+  // The plan of the routes, and what runs it.
+  Status CreateSteps(const ConstantData& constants, const PackedEnvironment& packed_environment);
+  void DestroySteps();  // holding the workspace's lock
   // What runs a step of their kind; null for other steps.
   Result<std::unique_ptr<PackedRunner>> CreatePacked(
       const Step& step, std::span<const std::byte* const> constant_data,
@@ -74,6 +74,10 @@ class CompiledDelegate : public DelegateHandle {
                                                  const StockEnvironment& environment) const;
   void ReportWeights();
 
+  // Of a step of XNNPACK's, which does not say what is left when it runs out of memory.
+  Status NoteFailure(Status status);
+  // What Execute does while it holds both locks.
+  Status ExecuteAlone(Tracer* tracer, TraceClock& clock, std::span<TensorView> arguments);
   Result<std::vector<Dims>> ReadInputDims(std::span<TensorView> arguments) const;
 
   // delegate_memory.cpp
@@ -118,6 +122,9 @@ class CompiledDelegate : public DelegateHandle {
   std::vector<ValueIndex> external_inputs_, external_outputs_;
 
   std::mutex mutex_;  // for everything below
+  // An execute ran out of memory where nobody can say what it has left half done: the steps are
+  // gone.
+  bool is_broken_ = false;
   bool is_shaped_ = false;
   std::vector<Dims> external_dims_;  // by external id, of the last successful Reshape
   std::vector<Dims> shapes_;         // by value

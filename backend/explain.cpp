@@ -12,7 +12,8 @@ namespace switchyard {
 Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteOptions& options) {
   DecomposeGraph(graph);
   FuseGraph(graph);
-  SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, SettleShapes(graph));
+  SWITCHYARD_ASSIGN(const std::vector<ShapeRange> ranges, SettleShapes(graph));
+  const std::vector<Dims> shapes = UpperEnds(ranges);
   SWITCHYARD_ASSIGN(
       const std::vector<Route> routes,
       RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu.allowed, options));

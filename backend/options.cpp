@@ -17,8 +17,10 @@ std::span<const OptionRow> BackendOptionTable() {
        .environment = "SWITCHYARD_MAX_WORKSPACE_BYTES",
        .doc =
            "Bytes that intermediate values, packed activations and scratch memory of one delegate "
-           "may need together, checked against the payload's bounds at load and against the real "
-           "shapes at each execute. Also the bytes that copies of shared weights may take at load, "
+           "may need together, checked at each execute with its real shapes; at load, what every "
+           "execute needs. Packed kernels that need more at the payload's bounds give way to stock "
+           "operators where those fit. Also the bytes that copies of shared weights may take at "
+           "load, "
            "beyond one for each part of the file."},
       {.key = kOptionWorkspaceSharingMode,
        .default_value = int64_t{0},

@@ -7,6 +7,7 @@
 #include "backend/compiled_delegate.h"
 #include "backend/options.h"
 #include "backend/workspace.h"
+#include "runtime/base/guard.h"
 #include "runtime/process_claim.h"
 #include "runtime/registry.h"
 
@@ -21,36 +22,27 @@ class SwitchyardBackendImpl final : public Backend {
 
   std::string_view name() const override { return kBackendName; }
 
-  bool is_available() const override { return Initialize(DefaultAllocator()).has_value(); }
+  bool is_available() const override {
+    return Guard("is_available", [&] { return Initialize(DefaultAllocator()); }).has_value();
+  }
 
   Result<DelegateHandle*> Init(const InitContext& context,
                                std::span<const std::byte> payload) override {
-    SWITCHYARD_TRY(ClaimProcess());
-    SWITCHYARD_TRY(Initialize(*context.services.allocator));
-    SWITCHYARD_ASSIGN(OptionMap merged, GlobalOptions());
-    // The contract: only a load's own path counts.
-    SWITCHYARD_TRY(merged.Set(kOptionPackedCachePath, std::string()));
-    for (const auto& [key, value] : context.load_options) {
-      SWITCHYARD_TRY(merged.Set(key, value, OptionScope::kLoad));
-    }
-    const LoadOptions options = ReadLoadOptions(merged);
-    SWITCHYARD_ASSIGN(auto workspace, workspaces_.Get(options.workspace_sharing, context.model));
-    SWITCHYARD_ASSIGN(auto delegate, CompiledDelegate::Create(context, payload, options,
-                                                              std::move(workspace), weights_));
-    std::lock_guard lock(mutex_);
-    loaded_.push_back({delegate.get(), std::string(context.method_name), context.model});
-    return delegate.release();
+    return Guard("init", [&] { return Load(context, payload); });
   }
 
   Status Execute(const ExecuteContext& context, DelegateHandle* handle,
                  std::span<TensorView> arguments) override {
-    if (handle == nullptr) {
-      return Fail(ErrorCode::kDelegateInvalidHandle,
-                  "execute: null handle; pass the one that init returned");
-    }
-    return static_cast<CompiledDelegate*>(handle)->Execute(context, arguments);
+    return Guard("execute", [&]() -> Status {
+      if (handle == nullptr) {
+        return Fail(ErrorCode::kDelegateInvalidHandle,
+                    "execute: null handle; pass the one that init returned");
+      }
+      return static_cast<CompiledDelegate*>(handle)->Execute(context, arguments);
+    });
   }
 
+  // Allocates nothing.
   void Destroy(DelegateHandle* handle) override {
     {
       std::lock_guard lock(mutex_);
@@ -60,19 +52,23 @@ class SwitchyardBackendImpl final : public Backend {
   }
 
   Status SetOption(std::string_view key, const OptionValue& value) override {
-    {
-      std::lock_guard lock(mutex_);
-      if (!options_) return std::unexpected(options_.error());
-      SWITCHYARD_TRY(options_->Set(key, value, OptionScope::kGlobal));
-      if (key != kOptionSaveWeightCacheOnDisk || value != OptionValue(true)) return {};
-      SWITCHYARD_TRY(options_->Set(key, false));  // a trigger, not a state
-    }
-    return weights_.SaveStores();
+    return Guard("set_option", [&]() -> Status {
+      {
+        std::lock_guard lock(mutex_);
+        if (!options_) return std::unexpected(options_.error());
+        SWITCHYARD_TRY(options_->Set(key, value, OptionScope::kGlobal));
+        if (key != kOptionSaveWeightCacheOnDisk || value != OptionValue(true)) return {};
+        SWITCHYARD_TRY(options_->Set(key, false));  // a trigger, not a state
+      }
+      return weights_.SaveStores();
+    });
   }
 
   Result<OptionValue> GetOption(std::string_view key) const override {
-    SWITCHYARD_ASSIGN(const OptionMap options, GlobalOptions());
-    return options.Get(key);
+    return Guard("get_option", [&]() -> Result<OptionValue> {
+      SWITCHYARD_ASSIGN(const OptionMap options, GlobalOptions());
+      return options.Get(key);
+    });
   }
 
   std::vector<LoadedDelegate> LoadedDelegates() const {
@@ -90,6 +86,24 @@ class SwitchyardBackendImpl final : public Backend {
     std::string method;
     const void* model;
   };
+
+  Result<DelegateHandle*> Load(const InitContext& context, std::span<const std::byte> payload) {
+    SWITCHYARD_TRY(ClaimProcess());
+    SWITCHYARD_TRY(Initialize(*context.services.allocator));
+    SWITCHYARD_ASSIGN(OptionMap merged, GlobalOptions());
+    // The contract: only a load's own path counts.
+    SWITCHYARD_TRY(merged.Set(kOptionPackedCachePath, std::string()));
+    for (const auto& [key, value] : context.load_options) {
+      SWITCHYARD_TRY(merged.Set(key, value, OptionScope::kLoad));
+    }
+    const LoadOptions options = ReadLoadOptions(merged);
+    SWITCHYARD_ASSIGN(auto workspace, workspaces_.Get(options.workspace_sharing, context.model));
+    SWITCHYARD_ASSIGN(auto delegate, CompiledDelegate::Create(context, payload, options,
+                                                              std::move(workspace), weights_));
+    std::lock_guard lock(mutex_);
+    loaded_.push_back({delegate.get(), std::string(context.method_name), context.model});
+    return delegate.release();
+  }
 
   Status Initialize(Allocator& allocator) const {
     return InitializeXnnpack(lends_allocator_ ? &allocator : nullptr);
@@ -136,6 +150,8 @@ std::vector<LoadedDelegate> LoadedDelegates() { return Instance().LoadedDelegate
 
 Backend& SwitchyardBackend() { return Instance(); }
 
-Status RegisterBackend() { return RegisterBackend(&SwitchyardBackend()); }
+Status RegisterBackend() {
+  return Guard("registration", [] { return RegisterBackend(&SwitchyardBackend()); });
+}
 
 }  // namespace switchyard

@@ -18,7 +18,9 @@ namespace switchyard {
 
 inline constexpr std::string_view kBackendName = "XnnpackBackend";
 
-// The process's one instance. It is not registered anywhere by this call.
+// The process's one instance. It is not registered anywhere by this call. The first call throws
+// std::bad_alloc where there is no memory for it; so does every function here that returns a
+// container, and MakeSwitchyardBackend.
 SWITCHYARD_API Backend& SwitchyardBackend();
 
 // Registers it in the registry of runtime/registry.h under its name; again changes nothing. A

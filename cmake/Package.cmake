@@ -6,7 +6,8 @@
 #   switchyard::executorch       libswitchyard_executorch.a, linked whole, and switchyard::backend
 #   switchyard::plugin           libswitchyard_plugin.so, to load at run time; switchyard::plugin_headers
 #                                is what a C host compiles with
-#   switchyard::executorch_shared  libswitchyard_executorch.so: to load at run time, or to preload
+#   switchyard::executorch_shared  libswitchyard_executorch.so: to load at run time, or to preload;
+#                                what it loads is libswitchyard_executorch_backend.so beside it
 #
 # Each archive holds the objects of its rooms. Programs of this tree link the rooms instead.
 
@@ -151,14 +152,45 @@ if(SWITCHYARD_EXECUTORCH)
   )
   target_link_libraries(switchyard_executorch INTERFACE switchyard::backend executorch::runtime)
 
-  # ExecuTorch keeps pointers into it, so it cannot be unloaded.
+  # What is preloaded needs and defines as little as can be, and loads the backend behind it.
+  # ExecuTorch keeps pointers into both, so they cannot be unloaded.
+  set(doors "${PROJECT_SOURCE_DIR}/backend/doors")
   switchyard_public_shared(
-    executorch_shared switchyard_executorch exports.map "${door_objects};${backend_objects}"
+    executorch_shared switchyard_executorch exports.map
+    "${doors}/preload.cpp;${doors}/runtime_version.cpp"
   )
-  target_link_libraries(
-    switchyard_executorch_shared PRIVATE ${executorch_libraries} ${backend_libraries}
+  switchyard_executorch_identity(version build_id)
+  target_include_directories(switchyard_executorch_shared PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_definitions(
+    switchyard_executorch_shared PRIVATE SWITCHYARD_EXECUTORCH_VERSION="${version}"
+                                         SWITCHYARD_EXECUTORCH_BUILD_ID="${build_id}"
   )
+  target_link_libraries(switchyard_executorch_shared PRIVATE ${CMAKE_DL_LIBS})
   target_link_options(switchyard_executorch_shared PRIVATE "LINKER:-z,nodelete")
+
+  add_library(
+    switchyard_executorch_backend MODULE
+    "${doors}/bindings.cpp" "${doors}/executorch_module.cpp"
+    $<TARGET_OBJECTS:switchyard_executorch_door> ${backend_objects}
+  )
+  target_include_directories(switchyard_executorch_backend PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_compile_options(switchyard_executorch_backend PRIVATE -fno-rtti)
+  target_link_libraries(
+    switchyard_executorch_backend PRIVATE ${executorch_libraries} ${backend_libraries}
+                                          switchyard_options
+  )
+  set(map "${doors}/executorch_module.map")
+  target_link_options(
+    switchyard_executorch_backend PRIVATE "LINKER:--version-script,${map}" "LINKER:-Bsymbolic"
+    "LINKER:-z,nodelete"
+  )
+  set_property(TARGET switchyard_executorch_backend APPEND PROPERTY LINK_DEPENDS "${map}")
+  set_target_properties(
+    switchyard_executorch_backend
+    PROPERTIES LINKER_LANGUAGE CXX EXPORT_NAME executorch_backend
+               LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib"
+  )
+  add_dependencies(switchyard_executorch_shared switchyard_executorch_backend)
 endif()
 
 # ---- Installing ----
@@ -182,7 +214,7 @@ if(NOT DEFINED CMAKE_INSTALL_RPATH)
     list(APPEND CMAKE_INSTALL_RPATH "${sdk}")
     list(REMOVE_DUPLICATES CMAKE_INSTALL_RPATH)
     set_target_properties(
-      switchyard_executorch_shared PROPERTIES INSTALL_RPATH "$ORIGIN;${CMAKE_BUILD_RPATH};${sdk}"
+      switchyard_executorch_backend PROPERTIES INSTALL_RPATH "${CMAKE_BUILD_RPATH};${sdk}"
     )
   endif()
 endif()
@@ -230,6 +262,11 @@ function(switchyard_install_package)
   if(SWITCHYARD_EXECUTORCH)
     switchyard_install(
       executorch switchyard_executorch_archive switchyard_executorch switchyard_executorch_shared
+    )
+    install(
+      TARGETS switchyard_executorch_backend
+      EXPORT switchyard_executorch
+      LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT executorch
     )
     switchyard_install_headers(executorch ${SWITCHYARD_PUBLIC_HEADERS_EXECUTORCH})
     list(APPEND components executorch)

@@ -1,6 +1,6 @@
 # How this project's targets are made: one function per kind.
 #
-#   switchyard_library(NAME [EXCEPTIONS] [SOURCES file...] [PUBLIC dep...] [PRIVATE dep...])
+#   switchyard_library(NAME [RTTI] [SOURCES file...] [PUBLIC dep...] [PRIVATE dep...])
 #   switchyard_test(NAME [DATA] SOURCES file... [DEPS dep...] [LABELS label...] [TIMEOUT seconds])
 #   switchyard_tool(NAME SOURCES file... [DEPS dep...])
 #
@@ -53,10 +53,11 @@ if(SWITCHYARD_SANITIZE)
 endif()
 
 # A room's static library: target switchyard_NAME, alias switchyard::NAME. Without a source file it
-# is a header-only one. The library rooms do without exceptions and RTTI; EXCEPTIONS is for the code
-# of the tools, whose dependencies throw.
+# is a header-only one. The library rooms do without RTTI; option RTTI is for the code of the tools,
+# whose dependencies need it. They throw nothing, but what the C++ library throws for want of memory
+# unwinds through all of them, up to runtime/base/guard.h.
 function(switchyard_library name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "EXCEPTIONS" "" "SOURCES;PUBLIC;PRIVATE")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "RTTI" "" "SOURCES;PUBLIC;PRIVATE")
   switchyard_no_leftovers(arg)
   set(target switchyard_${name})
   set(compiled ${arg_SOURCES})
@@ -65,10 +66,8 @@ function(switchyard_library name)
     add_library(${target} STATIC ${arg_SOURCES})
     target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
     target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE switchyard_options ${arg_PRIVATE})
-    if(NOT arg_EXCEPTIONS)
-      target_compile_options(
-        ${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions;-fno-rtti>
-      )
+    if(NOT arg_RTTI)
+      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
     endif()
     switchyard_apply_isa_flags(${target})
   else()

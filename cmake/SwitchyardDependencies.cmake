@@ -160,3 +160,26 @@ one), or do without ExecuTorch (in Switchyard's own build SWITCHYARD_EXECUTORCH=
                                                                         SWITCHYARD_PEER
   )
 endfunction()
+
+# The version of ExecuTorch's SDK, as its CMake package has it, and the build id of its runtime: by
+# these a process's runtime is told from another. Empty: it does not say.
+function(switchyard_executorch_identity version build_id)
+  set(${version} "" PARENT_SCOPE)
+  set(${build_id} "" PARENT_SCOPE)
+  get_target_property(runtime executorch::runtime IMPORTED_LOCATION)
+  cmake_path(GET runtime PARENT_PATH lib)
+  set(file "${lib}/cmake/executorch/executorch-config-version.cmake")
+  if(EXISTS "${file}")
+    file(STRINGS "${file}" line REGEX "^set\\(PACKAGE_VERSION" LIMIT_COUNT 1)
+    string(REGEX REPLACE ".*\"(.*)\".*" "\\1" found "${line}")
+    set(${version} "${found}" PARENT_SCOPE)
+  endif()
+  # A note: sizes of name and description, type 3, "GNU", 20 bytes.
+  file(READ "${runtime}" bytes HEX)
+  string(FIND "${bytes}" "040000001400000003000000474e5500" at)
+  if(at GREATER_EQUAL 0)
+    math(EXPR at "${at} + 32")
+    string(SUBSTRING "${bytes}" ${at} 40 found)
+    set(${build_id} "${found}" PARENT_SCOPE)
+  endif()
+endfunction()

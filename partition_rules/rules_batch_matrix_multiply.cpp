@@ -3,6 +3,7 @@
 // an ordinary argument, which the delegate cannot tell from one that changes.
 
 #include "partition_rules/constraints.h"
+#include "runtime/base/checked_math.h"
 
 namespace switchyard {
 namespace {
@@ -16,7 +17,8 @@ GemmProblem Problem(const Subject& subject) {
   problem.m = output.back(1);
   problem.n = output.back(0);
   problem.k = subject.input_shape().back(0);
-  for (size_t i = 0; i + 2 < output.rank(); ++i) problem.batch *= output[i];
+  // Bounds may be too many to count.
+  problem.batch = CheckedProduct(output.span().first(output.rank() - 2)).value_or(SIZE_MAX);
   problem.rhs_is_kxn = !(subject.node().flags & kFlagTransposeWeights);
   problem.rhs_is_constant = subject.weights().constant.has_value();
   problem.lhs_type = subject.input().type;

@@ -4,6 +4,7 @@
 #include <format>
 
 #include "partition_rules/constraints.h"
+#include "runtime/base/checked_math.h"
 
 namespace switchyard {
 namespace {
@@ -51,7 +52,8 @@ GemmProblem Problem(const Subject& subject) {
   const ConvolutionAttributes& a = Attributes(subject);
   const Dims& output = subject.output_shape();
   GemmProblem problem;
-  problem.m = output[0] * output[1] * output[2];
+  // Bounds may be too many to count.
+  problem.m = CheckedProduct(output.span().first(3)).value_or(SIZE_MAX);
   problem.n = a.group_output_channels;
   problem.taps = size_t{a.kernel_height} * a.kernel_width;
   problem.channels_per_tap = a.group_input_channels;

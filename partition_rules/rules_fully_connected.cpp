@@ -3,6 +3,7 @@
 #include <format>
 
 #include "partition_rules/constraints.h"
+#include "runtime/base/checked_math.h"
 
 namespace switchyard {
 namespace {
@@ -58,8 +59,8 @@ GemmProblem Problem(const Subject& subject) {
   problem.op = GemmOperator::kFullyConnected;
   problem.n = OutputChannels(subject);
   problem.k = InputChannels(subject);
-  problem.m = 1;
-  for (size_t i = 0; i + 1 < input.rank(); ++i) problem.m *= input[i];
+  // Bounds may be too many to count.
+  problem.m = CheckedProduct(input.span().first(input.rank() - 1)).value_or(SIZE_MAX);
   problem.rhs_is_kxn = RhsIsKxn(subject);
   problem.lhs_type = subject.input().type;
   if (problem.lhs_type == kQDInt8) {

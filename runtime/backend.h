@@ -36,6 +36,7 @@ class DelegateHandle {
   virtual ~DelegateHandle() = default;
 };
 
+// Ours throw nothing: where there is no memory they return MemoryAllocationFailed.
 class Backend {
  public:
   virtual ~Backend() = default;

@@ -2,16 +2,22 @@
 
 #include <utility>
 
+#include "runtime/base/guard.h"
+
 namespace switchyard {
 
 Result<BlobRunner> BlobRunner::Load(Backend& backend, std::span<const std::byte> payload,
                                     const InitContext& context) {
-  if (!backend.is_available()) {
-    return Fail(ErrorCode::kNotFound,
-                "backend '{}': not available on this machine; use another backend", backend.name());
-  }
-  SWITCHYARD_ASSIGN(DelegateHandle* const handle, backend.Init(context, payload));
-  return BlobRunner(backend, handle);
+  return Guard("blob runner", [&]() -> Result<BlobRunner> {
+    if (!backend.is_available()) {
+      return Fail(ErrorCode::kNotFound,
+                  "backend '{}': not available on this machine, or without memory to start; use "
+                  "another backend",
+                  backend.name());
+    }
+    SWITCHYARD_ASSIGN(DelegateHandle* const handle, backend.Init(context, payload));
+    return BlobRunner(backend, handle);
+  });
 }
 
 BlobRunner::BlobRunner(BlobRunner&& other) noexcept
@@ -28,19 +34,23 @@ BlobRunner::~BlobRunner() {
 }
 
 Status BlobRunner::Run(std::span<TensorView> arguments, const ExecuteContext& context) {
-  if (handle_ == nullptr) {
-    return Fail(ErrorCode::kInvalidState,
-                "blob runner: found no delegate, since the runner was moved from; run the one it "
-                "was moved to");
-  }
-  return backend_->Execute(context, handle_, arguments);
+  return Guard("blob runner", [&]() -> Status {
+    if (handle_ == nullptr) {
+      return Fail(ErrorCode::kInvalidState,
+                  "blob runner: found no delegate, since the runner was moved from; run the one it "
+                  "was moved to");
+    }
+    return backend_->Execute(context, handle_, arguments);
+  });
 }
 
 Status BlobRunner::Run(std::span<OwnedTensor> arguments, const ExecuteContext& context) {
-  std::vector<TensorView> views;
-  views.reserve(arguments.size());
-  for (OwnedTensor& tensor : arguments) views.push_back(tensor.View());
-  return Run(std::span(views), context);
+  return Guard("blob runner", [&] {
+    std::vector<TensorView> views;
+    views.reserve(arguments.size());
+    for (OwnedTensor& tensor : arguments) views.push_back(tensor.View());
+    return Run(std::span(views), context);
+  });
 }
 
 }  // namespace switchyard

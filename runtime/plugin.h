@@ -23,11 +23,11 @@
  * points to has to live as long as the member's comment says.
  *
  * Errors. Functions return SWITCHYARD_OK or a code, and put into `message` (which may be null) what
- * was found, what was expected and what to do. No C++ exception leaves the module. Where one ran
- * out of memory for its own bookkeeping inside the module, the instance may be in disorder: every
- * later call on it, destroy_instance included, returns InvalidState, and the module has to stay
- * loaded. Null pointers and numbers out of range are refused; a pointer to anything but what is
- * asked for is not noticed.
+ * was found, what was expected and what to do. No C++ exception leaves the module: where the heap
+ * has no memory left, a call returns MemoryAllocationFailed. The instance and its other delegates
+ * go on; a delegate that ran out of memory half-way through an execute returns InvalidState from
+ * then on, until it is destroyed. Null pointers and numbers out of range are refused; a pointer to
+ * anything but what is asked for is not noticed.
  *
  * Threads. All functions may be called from any thread at the same time, but a handle may not be
  * destroyed while it is used. Executes of one delegate run one after the other.

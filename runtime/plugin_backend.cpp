@@ -6,6 +6,7 @@
 #include <mutex>
 #include <utility>
 
+#include "runtime/base/guard.h"
 #include "runtime/plugin_message.h"
 #include "runtime/plugin_structs.h"
 
@@ -92,19 +93,17 @@ switchyard_named_data ToC(const NamedDataMap& map) {
   c.context = const_cast<NamedDataMap*>(&map);
   c.get = [](void* context, const char* key, switchyard_buffer* buffer,
              switchyard_text* message) -> switchyard_status {
-    if (const Status size =
-            CheckStructSize<switchyard_buffer>(buffer->struct_size, "named data: buffer",
-                                               SWITCHYARD_THROUGH(switchyard_buffer, owner));
-        !size) {
-      return Report(size.error(), message);
-    }
-    Result<DataBuffer> data = static_cast<const NamedDataMap*>(context)->Get(key);
-    if (!data) return Report(data.error(), message);
-    auto owner = std::make_unique<DataBuffer>(*std::move(data));
-    buffer->data = owner->bytes().data();
-    buffer->bytes = owner->bytes().size();
-    buffer->owner = owner.release();
-    return SWITCHYARD_OK;
+    const Status status = Guard("named data", [&]() -> Status {
+      SWITCHYARD_TRY(CheckStructSize<switchyard_buffer>(
+          buffer->struct_size, "named data: buffer", SWITCHYARD_THROUGH(switchyard_buffer, owner)));
+      SWITCHYARD_ASSIGN(DataBuffer data, static_cast<const NamedDataMap*>(context)->Get(key));
+      auto owner = std::make_unique<DataBuffer>(std::move(data));
+      buffer->data = owner->bytes().data();
+      buffer->bytes = owner->bytes().size();
+      buffer->owner = owner.release();
+      return {};
+    });
+    return status ? SWITCHYARD_OK : Report(status.error(), message);
   };
   c.release = [](void*, const switchyard_buffer* buffer) {
     delete static_cast<DataBuffer*>(buffer->owner);
@@ -153,8 +152,11 @@ Result<switchyard_tensor> ToC(size_t index, TensorView& view) {
   c.resize = [](switchyard_tensor* tensor, const uint64_t* sizes,
                 switchyard_text* message) -> switchyard_status {
     TensorView& ours = *static_cast<TensorView*>(tensor->context);
-    const std::vector<size_t> wanted(sizes, sizes + tensor->rank);
-    if (Status status = ours.resize(ours, wanted); !status) return Report(status.error(), message);
+    const Status status = Guard("resize", [&] {
+      const std::vector<size_t> wanted(sizes, sizes + tensor->rank);
+      return ours.resize(ours, wanted);
+    });
+    if (!status) return Report(status.error(), message);
     CopyStorage(ours, *tensor);
     return SWITCHYARD_OK;
   };

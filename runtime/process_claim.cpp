@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <format>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -104,18 +105,28 @@ std::string NameOf(const dl_phdr_info& file) {
 struct Search {
   std::string own_file;
   std::string other;  // version and file of the copy in charge; empty: none
+  bool is_out_of_memory = false;
 };
 
-int SearchFile(dl_phdr_info* file, size_t, void* data) {
-  auto& search = *static_cast<Search*>(data);
-  const Record* const record = FindRecord(*file);
+void NoteRecord(const dl_phdr_info& file, Search& search) {
+  const Record* const record = FindRecord(file);
   if (record == &switchyard_claim_record) {
-    search.own_file = NameOf(*file);
+    search.own_file = NameOf(file);
   } else if (record != nullptr && record->in_charge.load() != 0) {
     search.other = std::format(
         "Switchyard {} in {}",
         std::string_view(record->version, strnlen(record->version, sizeof(record->version))),
-        NameOf(*file));
+        NameOf(file));
+  }
+}
+
+int SearchFile(dl_phdr_info* file, size_t, void* data) {
+  auto& search = *static_cast<Search*>(data);
+  // No exception may pass the C library, which holds a lock.
+  try {
+    NoteRecord(*file, search);
+  } catch (const std::bad_alloc&) {
+    search.is_out_of_memory = true;
   }
   return 0;
 }
@@ -125,7 +136,7 @@ int SearchFile(dl_phdr_info* file, size_t, void* data) {
 int SearchAndClaim(dl_phdr_info*, size_t, void* data) {
   auto& search = *static_cast<Search*>(data);
   dl_iterate_phdr(SearchFile, &search);
-  if (search.other.empty()) switchyard_claim_record.in_charge = 1;
+  if (search.other.empty() && !search.is_out_of_memory) switchyard_claim_record.in_charge = 1;
   return 1;  // once is enough
 }
 
@@ -135,6 +146,7 @@ Status ClaimProcess() {
   if (switchyard_claim_record.in_charge.load() != 0) return {};
   Search search;
   dl_iterate_phdr(SearchAndClaim, &search);
+  if (search.is_out_of_memory) throw std::bad_alloc();
   if (search.other.empty()) return {};
   return Fail(ErrorCode::kInvalidState,
               "Switchyard {} in {}: found {} in charge of this process, expected one copy; link or "

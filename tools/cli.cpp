@@ -105,7 +105,7 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
   run->add_option("--method", options.run.method,
                   "Method to run (default: forward, or the only one)");
   run->add_option("--input", options.run.inputs,
-                  "A .npy file for each input, in their order; repeatable")
+                  "A .npy file; give the option once for each input, in their order")
       ->allow_extra_args(false);
   run->add_option("--output-dir", options.run.output_dir, "Folder to write output_I.npy to");
   AddThreads(*run, options.run.threads);

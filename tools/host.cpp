@@ -156,8 +156,9 @@ constexpr size_t kInputSlack = 64;
 Outcome<void> CheckInputs(std::string_view object, const et::MethodMeta& meta,
                           std::span<const MethodInput> inputs) {
   if (inputs.size() != meta.num_inputs()) {
-    return Fail(ExitCode::kUsage, "{}: takes {} inputs, {} were given", object, meta.num_inputs(),
-                inputs.size());
+    return Fail(ExitCode::kUsage,
+                "{}: takes {} inputs, {} were given; pass one for each that `inspect` lists",
+                object, meta.num_inputs(), inputs.size());
   }
   for (size_t i = 0; i < inputs.size(); ++i) {
     auto tag = meta.input_tag(i);
@@ -308,16 +309,23 @@ Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
   std::vector<std::vector<std::byte>> storage;
   std::vector<ext::TensorPtr> tensors;
   std::vector<et::EValue> values;
-  for (const MethodInput& input : inputs) {
-    const Array& array = input.array;
-    bool c_order = input.dim_order.empty();
-    storage.push_back(
-        c_order ? array.data
-                : ToPhysical(array.data, array.shape, input.dim_order, ElementBytes(array.type)));
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Array& array = inputs[i].array;
+    std::vector<uint8_t> order = inputs[i].dim_order;
+    if (order.empty()) {
+      auto tensor = meta->input_tensor_meta(i);
+      if (!tensor.ok()) return HostFailure(object, tensor.error(), "reading its inputs");
+      order.assign(tensor->dim_order().begin(), tensor->dim_order().end());
+      if (!IsDimOrder(order, array.shape.size())) {
+        return Fail(ExitCode::kInvalidFile, "{}: input {} has no valid dim order; export it again",
+                    object, i);
+      }
+    }
+    storage.push_back(ToPhysical(array.data, array.shape, order, ElementBytes(array.type)));
     storage.back().resize(array.data.size() + kInputSlack);
     tensors.push_back(
         ext::make_tensor_ptr(std::vector<int32_t>(array.shape.begin(), array.shape.end()),
-                             storage.back().data(), input.dim_order, {}, ScalarTypeOf(array.type)));
+                             storage.back().data(), order, {}, ScalarTypeOf(array.type)));
     values.emplace_back(tensors.back());
   }
   HostLog::Get().Clear();

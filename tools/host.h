@@ -36,7 +36,7 @@ inline constexpr uint64_t kDefaultMaxMemory = uint64_t{4} << 30;
 
 struct MethodInput {
   Array array;
-  std::vector<uint8_t> dim_order;  // to hand it over in; empty: C order
+  std::vector<uint8_t> dim_order;  // to hand it over in; empty: that of the program
 };
 
 class ProgramRunner {

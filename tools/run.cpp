@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "backend/plan/dim_order.h"
+#include "backend/plan/layouts.h"
 #include "runtime/base/checked_math.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
@@ -61,8 +63,11 @@ Outcome<std::vector<External>> Externals(std::string_view object, const Graph& g
 
 Outcome<OwnedTensor> ToTensor(std::string_view object, size_t id, const External& external,
                               const Array& array) {
-  if (array.type != external.array_type || array.shape.size() != external.value->dims.rank()) {
-    return Fail(ExitCode::kUsage, "{}: input with external id {} is {}, expected {} {} or less",
+  if (array.type != external.array_type || array.shape.size() > kMaxRank ||
+      !IsWithin(Dims(array.shape), external.value->dims)) {
+    return Fail(ExitCode::kUsage,
+                "{}: input with external id {} is {}, expected {} {} or less, in the order in "
+                "which the payload has its dimensions",
                 object, id, Describe(array), Name(external.array_type),
                 ToString(external.value->dims));
   }
@@ -120,31 +125,62 @@ class Output {
   Budget& budget_;
 };
 
+// An array is what lies in memory; here with the sizes and the dim order that the graph wants it to
+// have there.
+TensorView ViewOf(OwnedTensor& tensor, std::span<const uint8_t> dim_order) {
+  TensorView view = tensor.View();
+  for (size_t i = 0; i < dim_order.size(); ++i) {
+    view.dim_order[i] = dim_order[i];
+    view.sizes[dim_order[i]] = tensor.sizes()[i];
+  }
+  return view;
+}
+
 std::string DefaultMethod(const Program& program) {
   return program.methods.size() == 1 ? program.methods[0].name : "forward";
 }
 
+// Of the finite elements; without one there are no numbers.
 struct Summary {
   double min = 0, max = 0, mean = 0;
-  size_t not_finite = 0;
+  size_t finite = 0, not_finite = 0;
 };
 
 Summary Summarize(const Array& array) {
   Summary summary;
-  size_t finite = 0;
   for (size_t i = 0; i < array.NumElements(); ++i) {
     double value = array.At(i);
     if (!std::isfinite(value)) {
       ++summary.not_finite;
       continue;
     }
-    summary.min = finite == 0 ? value : std::min(summary.min, value);
-    summary.max = finite == 0 ? value : std::max(summary.max, value);
+    summary.min = summary.finite == 0 ? value : std::min(summary.min, value);
+    summary.max = summary.finite == 0 ? value : std::max(summary.max, value);
     summary.mean += value;
-    ++finite;
+    ++summary.finite;
   }
-  if (finite > 0) summary.mean /= static_cast<double>(finite);
+  if (summary.finite > 0) summary.mean /= static_cast<double>(summary.finite);
   return summary;
+}
+
+std::string LineOf(const Array& array, const Summary& summary) {
+  std::string line = Describe(array);
+  if (array.NumElements() == 0) line += " (empty)";
+  if (summary.finite > 0) {
+    line += std::format("  min {:.6g}  max {:.6g}  mean {:.6g}", summary.min, summary.max,
+                        summary.mean);
+  }
+  if (summary.not_finite > 0) line += std::format("  {} not finite", summary.not_finite);
+  return line;
+}
+
+ordered_json JsonOf(const Array& array, const Summary& summary) {
+  const auto number = [&summary](double value) {
+    return summary.finite > 0 ? ordered_json(value) : ordered_json();
+  };
+  return {{"type", Name(array.type)},     {"shape", array.shape},
+          {"min", number(summary.min)},   {"max", number(summary.max)},
+          {"mean", number(summary.mean)}, {"not_finite", summary.not_finite}};
 }
 
 }  // namespace
@@ -179,10 +215,13 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
   size_t wanted = static_cast<size_t>(std::ranges::count_if(
       externals, [](const External& e) { return e.value && e.value->is_external_input; }));
   if (inputs.size() != wanted) {
-    return Fail(ExitCode::kUsage, "{}: takes {} inputs, {} were given; `inspect` lists them",
+    return Fail(ExitCode::kUsage,
+                "{}: takes {} inputs, {} were given; pass one for each that `inspect` lists",
                 object, wanted, inputs.size());
   }
+  const Layouts layouts(*graph);
   std::vector<OwnedTensor> tensors;
+  std::vector<std::vector<uint8_t>> dim_orders(externals.size());  // empty: the default
   for (size_t id = 0; id < externals.size(); ++id) {
     const External& external = externals[id];
     if (external.value == nullptr) {
@@ -190,6 +229,8 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
     } else if (external.value->is_external_input) {
       SWITCHYARD_ASSIGN(OwnedTensor tensor, ToTensor(object, id, external, inputs.front()));
       tensors.push_back(std::move(tensor));
+      dim_orders[id] = WantedDimOrder(
+          *graph, layouts, static_cast<ValueIndex>(external.value - graph->values.data()));
       inputs = inputs.subspan(1);
     } else {
       tensors.emplace_back(external.element_type,
@@ -203,7 +244,7 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
     const bool is_output =
         externals[id].value != nullptr && !externals[id].value->is_external_input;
     views.push_back(is_output ? output_tensors.emplace_back(tensors[id], budget).View()
-                              : tensors[id].View());
+                              : ViewOf(tensors[id], dim_orders[id]));
   }
   for (uint32_t run = 0; run < repeat; ++run) {
     start = tracer ? tracer->Now() : 0;
@@ -279,16 +320,9 @@ Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::
   if (options.output_dir) SWITCHYARD_TRY(MakeFolder(*options.output_dir));
   ordered_json json = {{"outputs", ordered_json::array()}};
   for (size_t i = 0; i < outputs.size(); ++i) {
-    Summary summary = Summarize(outputs[i]);
-    ordered_json item = {{"type", Name(outputs[i].type)},
-                         {"shape", outputs[i].shape},
-                         {"min", summary.min},
-                         {"max", summary.max},
-                         {"mean", summary.mean},
-                         {"not_finite", summary.not_finite}};
-    std::string line = std::format("output {}: {}  min {:.6g}  max {:.6g}  mean {:.6g}", i,
-                                   Describe(outputs[i]), summary.min, summary.max, summary.mean);
-    if (summary.not_finite > 0) line += std::format("  {} not finite", summary.not_finite);
+    const Summary summary = Summarize(outputs[i]);
+    ordered_json item = JsonOf(outputs[i], summary);
+    std::string line = std::format("output {}: {}", i, LineOf(outputs[i], summary));
     if (options.output_dir) {
       std::filesystem::path path = *options.output_dir / std::format("output_{}.npy", i);
       SWITCHYARD_TRY(WriteNpy(path, outputs[i]));

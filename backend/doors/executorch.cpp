@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "backend/doors/libraries.h"
+#include "runtime/base/guard.h"
 
 // ExecuTorch's SDK exports it without a header that declares it.
 namespace executorch::extension::threadpool {
@@ -66,8 +67,13 @@ Logger& TheHostLogger() {
   return logger;
 }
 
-et::Error Report(const Error& error) {
-  TheHostLogger().Log(LogLevel::kError, error.ToString());
+et::Error Report(const Error& error) noexcept {
+  try {
+    TheHostLogger().Log(LogLevel::kError, error.ToString());
+  } catch (...) {
+    // No memory for the whole of it.
+    ET_LOG(Error, "switchyard: %s", error.message.c_str());
+  }
   return static_cast<et::Error>(error.code);
 }
 
@@ -271,7 +277,7 @@ class ExecutorchDoor final : public et::BackendInterface {
   et::Result<et::DelegateHandle*> init(et::BackendInitContext& context,
                                        et::FreeableBuffer* processed,
                                        et::ArrayRef<et::CompileSpec>) const override {
-    Result<DelegateHandle*> handle = Init(context, *processed);
+    Result<DelegateHandle*> handle = Guard("init", [&] { return Init(context, *processed); });
     processed->Free();
     if (!handle) return Report(handle.error());
     return static_cast<et::DelegateHandle*>(*handle);
@@ -279,7 +285,8 @@ class ExecutorchDoor final : public et::BackendInterface {
 
   et::Error execute(et::BackendExecutionContext& context, et::DelegateHandle* handle,
                     et::Span<et::EValue*> args) const override {
-    const Status status = Execute(context, static_cast<DelegateHandle*>(handle), args);
+    const Status status = Guard(
+        "execute", [&] { return Execute(context, static_cast<DelegateHandle*>(handle), args); });
     return status ? et::Error::Ok : Report(status.error());
   }
 
@@ -287,7 +294,8 @@ class ExecutorchDoor final : public et::BackendInterface {
                        const et::Span<et::BackendOption>& options) override {
     et::Error first = et::Error::Ok;
     for (const et::BackendOption& option : options) {
-      const Status status = backend_.SetOption(KeyOf(option), FromHost(option.value));
+      const Status status = Guard(
+          "set_option", [&] { return backend_.SetOption(KeyOf(option), FromHost(option.value)); });
       if (status) continue;
       const et::Error error = Report(status.error());
       if (first == et::Error::Ok) first = error;
@@ -297,10 +305,12 @@ class ExecutorchDoor final : public et::BackendInterface {
 
   et::Error get_option(et::BackendOptionContext&, et::Span<et::BackendOption>& options) override {
     for (et::BackendOption& option : options) {
-      const Result<OptionValue> value = backend_.GetOption(KeyOf(option));
+      const Result<OptionValue> value =
+          Guard("get_option", [&] { return backend_.GetOption(KeyOf(option)); });
       if (!value && value.error().code == ErrorCode::kNotFound) continue;  // the contract
       if (!value) return Report(value.error());
-      const Result<et::OptionValue> converted = ToHost(KeyOf(option), *value);
+      const Result<et::OptionValue> converted =
+          Guard("get_option", [&] { return ToHost(KeyOf(option), *value); });
       if (!converted) return Report(converted.error());
       option.value = *converted;
     }
@@ -361,7 +371,9 @@ std::shared_ptr<et::BackendInterface> MakeExecutorchDoor(Backend& backend) {
   return std::make_shared<ExecutorchDoor>(backend);
 }
 
-Status RegisterWithExecutorch(Backend& backend) {
+namespace {
+
+Status Register(Backend& backend) {
   // Both are ExecuTorch's for the rest of the process.
   auto door = std::make_unique<ExecutorchDoor>(backend);
   auto name = std::make_unique<char[]>(backend.name().size() + 1);
@@ -381,6 +393,12 @@ Status RegisterWithExecutorch(Backend& backend) {
   door.release();
   name.release();
   return {};
+}
+
+}  // namespace
+
+Status RegisterWithExecutorch(Backend& backend) {
+  return Guard("registration", [&] { return Register(backend); });
 }
 
 }  // namespace switchyard

@@ -1,10 +1,9 @@
 // The way in through the C plugin ABI (runtime/plugin.h): its table of functions over a Backend of
-// ours. The one file of the library that is compiled with exceptions: none gets past it.
+// ours. No exception gets past it.
 #include <pthreadpool.h>
 
 #include <atomic>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +14,7 @@
 #include "backend/plan/format_report.h"
 #include "backend/plan/report_json.h"
 #include "backend/switchyard_backend.h"
+#include "runtime/base/guard.h"
 #include "runtime/plugin_structs.h"
 
 struct switchyard_instance {
@@ -25,7 +25,6 @@ struct switchyard_instance {
   std::unique_ptr<pthreadpool, DestroyPool> thread_pool;  // null: the calling thread
   std::unique_ptr<switchyard::Backend> backend;
   std::atomic<size_t> num_delegates = 0;
-  std::atomic<bool> is_in_disorder = false;
 };
 
 struct switchyard_delegate {
@@ -43,31 +42,16 @@ namespace {
 constexpr uint64_t kMaxOptions = 1024;
 
 // Runs the body of a function of the table: its error becomes code and message, and nothing is
-// thrown past this. `instance` is that of the call, or null.
+// thrown past this.
 template <typename Body>
-switchyard_status Call(switchyard_text* message, switchyard_instance* instance,
-                       Body body) noexcept {
-  try {
-    if (!CheckText(message, "message")) return SWITCHYARD_INVALID_ARGUMENT;
-    if (instance != nullptr && instance->is_in_disorder) {
-      WriteText(message,
-                "instance: an earlier call ran out of memory half-way, expected none; leave it and "
-                "its module as they are, and make another one");
-      return SWITCHYARD_INVALID_STATE;
-    }
-    const Status status = body();
-    WriteText(message, status ? std::string_view() : status.error().message);
-    if (status) return SWITCHYARD_OK;
-    return static_cast<switchyard_status>(status.error().code);
-  } catch (const std::bad_alloc&) {
-    if (instance != nullptr) instance->is_in_disorder = true;
-    WriteText(message, "out of memory; free some, and start again with another instance");
-    return SWITCHYARD_MEMORY_ALLOCATION_FAILED;
-  } catch (...) {
-    if (instance != nullptr) instance->is_in_disorder = true;
-    WriteText(message, "an exception inside the module; please report it");
-    return SWITCHYARD_INTERNAL;
+switchyard_status Call(switchyard_text* message, Body body) noexcept {
+  if (!Guard("message", [&] { return CheckText(message, "message"); })) {
+    return SWITCHYARD_INVALID_ARGUMENT;
   }
+  const Status status = Guard("module", body);
+  WriteText(message, status ? std::string_view() : status.error().message);
+  if (status) return SWITCHYARD_OK;
+  return static_cast<switchyard_status>(status.error().code);
 }
 
 Status CheckPointer(const void* pointer, std::string_view name) {
@@ -88,14 +72,10 @@ Status CheckDelegate(const switchyard_delegate* delegate) {
               "delegate: null, expected the one that load gave; pass it");
 }
 
-switchyard_instance* InstanceOf(switchyard_delegate* delegate) {
-  return delegate != nullptr ? delegate->instance : nullptr;
-}
-
 switchyard_status CreateInstance(const switchyard_instance_config* config,
                                  switchyard_instance** instance,
                                  switchyard_text* message) noexcept {
-  return Call(message, nullptr, [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckPointer(instance, "create_instance: where the instance goes"));
     SWITCHYARD_ASSIGN(const switchyard_instance_config c,
                       ReadStruct(config, "instance config",
@@ -123,7 +103,7 @@ switchyard_status CreateInstance(const switchyard_instance_config* config,
 
 switchyard_status DestroyInstance(switchyard_instance* instance,
                                   switchyard_text* message) noexcept {
-  return Call(message, instance, [&]() -> Status {
+  return Call(message, [&]() -> Status {
     const size_t num_delegates = instance != nullptr ? instance->num_delegates.load() : 0;
     if (num_delegates > 0) {
       return Fail(ErrorCode::kInvalidState,
@@ -136,7 +116,7 @@ switchyard_status DestroyInstance(switchyard_instance* instance,
 }
 
 switchyard_status CheckAvailable(switchyard_instance* instance, switchyard_text* message) noexcept {
-  return Call(message, instance, [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckInstance(instance));
     if (instance->backend->is_available()) return {};
     return Fail(ErrorCode::kNotSupported,
@@ -179,7 +159,7 @@ Result<InitContext> ContextOf(const switchyard_load& load, switchyard_delegate& 
 
 switchyard_status Load(switchyard_instance* instance, const switchyard_load* load,
                        switchyard_delegate** delegate, switchyard_text* message) noexcept {
-  return Call(message, instance, [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckInstance(instance));
     SWITCHYARD_TRY(CheckPointer(delegate, "load: where the delegate goes"));
     SWITCHYARD_ASSIGN(const switchyard_load c,
@@ -209,7 +189,7 @@ switchyard_status Load(switchyard_instance* instance, const switchyard_load* loa
 
 switchyard_status Execute(switchyard_delegate* delegate, const switchyard_execution* execution,
                           switchyard_text* message) noexcept {
-  return Call(message, InstanceOf(delegate), [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckDelegate(delegate));
     SWITCHYARD_ASSIGN(
         const switchyard_execution c,
@@ -234,7 +214,7 @@ switchyard_status Execute(switchyard_delegate* delegate, const switchyard_execut
 }
 
 switchyard_status Destroy(switchyard_delegate* delegate, switchyard_text* message) noexcept {
-  return Call(message, InstanceOf(delegate), [&]() -> Status {
+  return Call(message, [&]() -> Status {
     if (delegate == nullptr) return {};
     const std::unique_ptr<switchyard_delegate> owner(delegate);
     delegate->instance->backend->Destroy(delegate->handle);
@@ -245,7 +225,7 @@ switchyard_status Destroy(switchyard_delegate* delegate, switchyard_text* messag
 
 switchyard_status SetOption(switchyard_instance* instance, const switchyard_option* option,
                             switchyard_text* message) noexcept {
-  return Call(message, instance, [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckInstance(instance));
     SWITCHYARD_ASSIGN(const auto read, ReadOption(option));
     return instance->backend->SetOption(read.first, read.second);
@@ -255,7 +235,7 @@ switchyard_status SetOption(switchyard_instance* instance, const switchyard_opti
 switchyard_status GetOption(switchyard_instance* instance, const char* key,
                             switchyard_option* value, switchyard_text* text,
                             switchyard_text* message) noexcept {
-  return Call(message, instance, [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckInstance(instance));
     SWITCHYARD_TRY(CheckPointer(key, "get_option: key"));
     SWITCHYARD_TRY(CheckText(text, "get_option: text"));
@@ -288,7 +268,7 @@ switchyard_status GetOption(switchyard_instance* instance, const char* key,
 
 switchyard_status NumArguments(switchyard_delegate* delegate, uint64_t* count,
                                switchyard_text* message) noexcept {
-  return Call(message, InstanceOf(delegate), [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckDelegate(delegate));
     SWITCHYARD_TRY(CheckPointer(count, "num_arguments: where the number goes"));
     *count = NumLoadedArguments(*delegate->handle);
@@ -299,7 +279,7 @@ switchyard_status NumArguments(switchyard_delegate* delegate, uint64_t* count,
 switchyard_status DescribeArgument(switchyard_delegate* delegate, uint64_t index,
                                    switchyard_argument_info* info,
                                    switchyard_text* message) noexcept {
-  return Call(message, InstanceOf(delegate), [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckDelegate(delegate));
     SWITCHYARD_TRY(CheckPointer(info, "describe_argument: where the answer goes"));
     SWITCHYARD_TRY(CheckStructSize<switchyard_argument_info>(
@@ -324,7 +304,7 @@ switchyard_status DescribeArgument(switchyard_delegate* delegate, uint64_t index
 
 switchyard_status Report(switchyard_delegate* delegate, const switchyard_report_request* request,
                          switchyard_text* text, switchyard_text* message) noexcept {
-  return Call(message, InstanceOf(delegate), [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckDelegate(delegate));
     SWITCHYARD_TRY(CheckPointer(text, "report: where the text goes"));
     SWITCHYARD_TRY(CheckText(text, "report: text"));
@@ -388,7 +368,7 @@ extern "C" __attribute__((visibility("default"))) switchyard_status
 switchyard_plugin_query(const switchyard_query* query, const switchyard_plugin** plugin,
                         switchyard_text* message) noexcept {
   using namespace switchyard;
-  return Call(message, nullptr, [&]() -> Status {
+  return Call(message, [&]() -> Status {
     SWITCHYARD_TRY(CheckPointer(plugin, "query: where the table goes"));
     SWITCHYARD_ASSIGN(
         const switchyard_query c,

@@ -108,7 +108,9 @@ struct PackedFile::Header {
   }
 };
 
-PackedFile::~PackedFile() { munmap(const_cast<std::byte*>(mapping_.data()), mapping_.size()); }
+PackedFile::~PackedFile() {
+  if (!mapping_.empty()) munmap(const_cast<std::byte*>(mapping_.data()), mapping_.size());
+}
 
 Result<std::shared_ptr<const PackedFile>> PackedFile::Map(const std::string& path) {
   // Not to wait for the other end of a pipe.
@@ -129,10 +131,10 @@ Result<std::shared_ptr<const PackedFile>> PackedFile::Map(const std::string& pat
   }
   if (status.st_size <= 0) return Damaged(path, "it is empty");
   const auto size = static_cast<size_t>(status.st_size);
+  std::shared_ptr<PackedFile> mapped(new PackedFile(path, WrittenBytes(file.get(), size)));
   void* address = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (address == MAP_FAILED) return SystemFailure(path, "map it");
-  std::shared_ptr<PackedFile> mapped(new PackedFile(
-      path, {static_cast<const std::byte*>(address), size}, WrittenBytes(file.get(), size)));
+  mapped->mapping_ = {static_cast<const std::byte*>(address), size};
   SWITCHYARD_TRY(mapped->ReadIndex());
   return mapped;
 }

@@ -66,14 +66,14 @@ class PackedFile {
   };
   struct Header;
 
-  PackedFile(std::string path, std::span<const std::byte> mapping, size_t written_bytes)
-      : path_(std::move(path)), mapping_(mapping), written_bytes_(written_bytes) {}
+  PackedFile(std::string path, size_t written_bytes)
+      : path_(std::move(path)), written_bytes_(written_bytes) {}
   Status ReadIndex();
   static bool Write(int file, std::span<const PackedEntry> entries, pthreadpool* thread_pool);
 
   const std::string path_;
-  const std::span<const std::byte> mapping_;
-  const size_t written_bytes_;  // up to the first hole
+  const size_t written_bytes_;          // up to the first hole
+  std::span<const std::byte> mapping_;  // empty until it is mapped
   std::vector<Record> records_;
   std::vector<size_t> offsets_;  // as records_
 };

@@ -3,6 +3,8 @@
 #include <pthreadpool.h>
 
 #include <algorithm>
+#include <atomic>
+#include <new>
 
 #ifdef SWITCHYARD_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
@@ -25,6 +27,7 @@ namespace {
 // to the caller but not to threads which are only starting.
 struct Section {
   TileFunction fn;
+  std::atomic<bool> is_out_of_memory = false;
   char fork;
   char join;
 };
@@ -34,7 +37,13 @@ void RunTile(void* context, size_t i, size_t j, size_t size_i, size_t size_j) {
 #ifdef SWITCHYARD_THREAD_SANITIZER
   __tsan_acquire(&section->fork);
 #endif
-  section->fn(i, j, size_i, size_j);
+  // No exception may pass pthreadpool, which holds a lock while the caller works along, and whose
+  // threads have nobody to catch one.
+  try {
+    section->fn(i, j, size_i, size_j);
+  } catch (const std::bad_alloc&) {
+    section->is_out_of_memory.store(true, std::memory_order_relaxed);
+  }
 #ifdef SWITCHYARD_THREAD_SANITIZER
   __tsan_release(&section->join);
 #endif
@@ -54,6 +63,7 @@ void ParallelFor(pthreadpool* pool, size_t range_i, size_t range_j, size_t tile_
 #ifdef SWITCHYARD_THREAD_SANITIZER
   __tsan_acquire(&section.join);
 #endif
+  if (section.is_out_of_memory.load(std::memory_order_relaxed)) throw std::bad_alloc();
 }
 
 size_t NumThreads(pthreadpool* pool) {

@@ -45,7 +45,8 @@ class TileFunction {
 // Runs `fn` once for every tile of range_i x range_j items, on the threads of `pool`, and returns
 // when all have run. Tiles have tile_i x tile_j items, fewer at the upper ends; both sizes are at
 // least 1. A null pool: on the calling thread, in order. Calls on the same pool wait for each
-// other; one from inside a tile deadlocks.
+// other; one from inside a tile deadlocks. Where a tile throws std::bad_alloc, this does so when
+// all have run.
 void ParallelFor(pthreadpool* pool, size_t range_i, size_t range_j, size_t tile_i, size_t tile_j,
                  TileFunction fn);
 

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <format>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -138,16 +140,23 @@ Status CheckRepeatedWeights(const Graph& graph, uint64_t max_workspace_bytes) {
 
 std::unexpected<Error> RefuseBytes(const std::string& what, uint64_t bytes,
                                    uint64_t max_workspace_bytes) {
+  // The option's values are signed.
+  const bool can_be_set = bytes <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
   return Fail(ErrorCode::kMemoryAllocationFailed,
-              "{} needs {} bytes, expected at most {}; use smaller inputs, or set option "
-              "max_workspace_bytes to more",
+              "{} needs {} bytes, expected at most {} (option max_workspace_bytes); use smaller "
+              "inputs{}",
               what, bytes == UINT64_MAX ? std::string("more than 2^64") : std::to_string(bytes),
-              max_workspace_bytes);
+              max_workspace_bytes,
+              can_be_set ? std::format(", or set it to {} or more", bytes) : std::string());
 }
 
 Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
                       uint64_t max_workspace_bytes, uint64_t packed_bytes) {
-  uint64_t total = packed_bytes;
+  uint64_t total = packed_bytes, largest_bytes = 0;
+  ValueIndex largest = kNoValue;
+  const auto describe = [&](ValueIndex i) {
+    return std::format("{} with dimensions {}", Describe(graph.values[i]), ToString(shapes[i]));
+  };
   for (const Node& node : graph.nodes) {
     for (const ValueIndex i : node.outputs) {
       const Value& value = graph.values[i];
@@ -159,10 +168,10 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
       if (is_narrow) {
         bytes = SaturatingAdd(bytes, TensorBytes(DataType::kF32, shapes[i]).value_or(UINT64_MAX));
       }
-      if (bytes > max_workspace_bytes) {
-        return RefuseBytes(
-            std::format("{} with dimensions {}", Describe(value), ToString(shapes[i])), bytes,
-            max_workspace_bytes);
+      if (bytes > max_workspace_bytes) return RefuseBytes(describe(i), bytes, max_workspace_bytes);
+      if (bytes > largest_bytes) {
+        largest = i;
+        largest_bytes = bytes;
       }
       total = SaturatingAdd(total, bytes);
     }
@@ -175,11 +184,13 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
     }
     total = SaturatingAdd(total, bytes);
   }
-  if (total > max_workspace_bytes) {
-    return RefuseBytes("the graph's intermediate values, packed activations and scratch memory",
-                       total, max_workspace_bytes);
+  if (total <= max_workspace_bytes) return {};
+  std::string what =
+      "all of the graph's intermediate values, packed activations and scratch memory";
+  if (largest != kNoValue) {
+    what += std::format(" ({} bytes of it for {})", largest_bytes, describe(largest));
   }
-  return {};
+  return RefuseBytes(what, total, max_workspace_bytes);
 }
 
 }  // namespace switchyard

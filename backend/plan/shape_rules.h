@@ -6,23 +6,30 @@
 #include <format>
 #include <optional>
 #include <span>
+#include <string>
 #include <utility>
 
+#include "backend/plan/shape_range.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
 #include "schema/graph.h"
 
 namespace switchyard {
 
-// One node and the dims known so far. Attributes, arity and the dims of weights keep the rules of
-// CheckGraph; the dims of everything else may differ from what the file says, rank included.
+// No dimension is larger than this: no address space holds so many elements of 8 bytes.
+inline constexpr size_t kMaxSize = (size_t{1} << 59) - 1;
+
+// One node and what is known so far of its inputs' dims: exactly, when a host has given them, or
+// within the bounds of a file. One set of rules serves both; a rule refuses what no dims in the
+// ranges satisfy. Attributes, arity and the dims of weights keep the rules of CheckGraph; the dims
+// of everything else may differ from what the file says, rank included.
 class ShapeContext {
  public:
-  ShapeContext(const Graph& graph, NodeIndex index, std::span<Dims> shapes)
+  ShapeContext(const Graph& graph, NodeIndex index, std::span<ShapeRange> shapes)
       : graph_(graph), index_(index), shapes_(shapes) {}
 
   const Node& node() const { return graph_.nodes[index_]; }
-  const Dims& Input(size_t i) const { return shapes_[node().inputs[i]]; }
+  const ShapeRange& Input(size_t i) const { return shapes_[node().inputs[i]]; }
   const Value& InputValue(size_t i) const { return graph_.values[node().inputs[i]]; }
   const Value& OutputValue(size_t i) const { return graph_.values[node().outputs[i]]; }
   template <typename T>
@@ -31,9 +38,15 @@ class ShapeContext {
   }
   bool HasFlag(uint32_t flag) const { return (node().flags & flag) != 0; }
 
-  // Errors: InvalidArgument when no address space holds a value of these dims. What passes has
-  // dimensions below 2^59, so that the sum of a few does not overflow.
-  Status SetOutput(const Dims& dims, size_t i = 0);
+  // Leaves of an input's dimension the sizes that are also in `sizes`, since the node refuses the
+  // others; false, and nothing changed, when that leaves none.
+  bool Narrow(size_t input, size_t dim, Range sizes);
+  // The same for each dimension of an input.
+  bool NarrowAll(size_t input, Range sizes);
+
+  // Errors: InvalidArgument when no address space holds a value of the smallest of these dims. What
+  // passes has dimensions of at most kMaxSize, so that the sum of a few does not overflow.
+  Status SetOutput(const ShapeRange& dims, size_t i = 0);
 
   // Errors: InvalidArgument.
   Status ExpectRank(size_t input, size_t rank) const;
@@ -42,17 +55,20 @@ class ShapeContext {
   // input 0; a kernel that counts them in another way reads beyond them.
   Status ExpectDynamicQuantizationOver(uint32_t dims) const;
 
-  // InvalidArgument: "node 3 Conv2d: ...".
+  // InvalidArgument: "node 3 Conv2d: ... (inputs: argument 0 with [...], ...)".
   template <typename... Args>
   std::unexpected<Error> Refuse(std::format_string<Args...> format, Args&&... args) const {
-    return Fail(ErrorCode::kInvalidArgument, "{}: {}", Describe(graph_, index_),
-                std::format(format, std::forward<Args>(args)...));
+    return Fail(ErrorCode::kInvalidArgument, "{}: {} ({})", Describe(graph_, index_),
+                std::format(format, std::forward<Args>(args)...), DescribeInputs());
   }
 
  private:
+  // Where the node's inputs come from, and their dims.
+  std::string DescribeInputs() const;
+
   const Graph& graph_;
   const NodeIndex index_;
-  const std::span<Dims> shapes_;
+  const std::span<ShapeRange> shapes_;
 };
 
 // Sets the dims of the node's outputs from those of its inputs.
@@ -98,6 +114,15 @@ struct Window {
 
 // (padded input - extent) / stride + 1; nothing when the window is larger than the padded input,
 // for which XNNPACK would answer 1 and read what is not there.
-std::optional<size_t> WindowOutput(size_t input, const Window& window);
+std::optional<Range> WindowOutput(Range input, const Window& window);
+
+// [batch, height, width, channels].
+ShapeRange Images(Range batch, Range height, Range width, Range channels);
+
+// CeilDivide of both ends.
+Range CeilDivideRange(Range sizes, size_t divisor);
+
+// What two sizes broadcast to when they are equal or one of them is 1; nothing when they cannot.
+std::optional<Range> BroadcastSizes(Range a, Range b);
 
 }  // namespace switchyard

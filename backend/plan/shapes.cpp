@@ -75,12 +75,13 @@ consteval bool RowsFollowTheTags() {
 }
 static_assert(RowsFollowTheTags());
 
-Result<std::vector<Dims>> Infer(const Graph& graph, std::vector<Dims> shapes) {
+// Of what `shapes` says of arguments and constants, the dims of all values.
+Status Infer(const Graph& graph, std::span<ShapeRange> shapes) {
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     ShapeContext context(graph, i, shapes);
     SWITCHYARD_TRY(kRules[static_cast<size_t>(graph.nodes[i].kind) - 1].rule(context));
   }
-  return shapes;
+  return {};
 }
 
 // `error` with what to do about it, when it is about shapes.
@@ -93,20 +94,50 @@ Error WithAdvice(Error error, ErrorCode code, std::string_view advice) {
 
 // --- Rules' common parts ------------------------------------------------------------------------
 
-Status ShapeContext::SetOutput(const Dims& dims, size_t i) {
+bool ShapeContext::Narrow(size_t input, size_t dim, Range sizes) {
+  ShapeRange& shape = shapes_[node().inputs[input]];
+  const std::optional<Range> left = Meet(shape[dim], sizes);
+  if (left) shape.Set(dim, *left);
+  return left.has_value();
+}
+
+bool ShapeContext::NarrowAll(size_t input, Range sizes) {
+  for (size_t i = 0; i < Input(input).rank(); ++i) {
+    if (!Narrow(input, i, sizes)) return false;
+  }
+  return true;
+}
+
+Status ShapeContext::SetOutput(const ShapeRange& dims, size_t i) {
   // Zeros count as ones, so that the others are limited, too.
-  uint64_t elements = 1;
-  for (const size_t size : dims) {
-    constexpr uint64_t kMax = uint64_t{1} << 59;  // of 8 bytes: half of a 64-bit address space
-    const std::optional<uint64_t> product = CheckedMultiply(elements, std::max<uint64_t>(size, 1));
-    if (!product || *product >= kMax) {
+  size_t elements = 1;
+  for (const size_t size : dims.min) {
+    const std::optional<size_t> product = CheckedMultiply(elements, std::max<size_t>(size, 1));
+    if (!product || *product > kMaxSize) {
       return Refuse("its output would have dimensions {}, expected less than 2^59 elements",
                     ToString(dims));
     }
     elements = *product;
   }
-  shapes_[node().outputs[i]] = dims;
+  ShapeRange& output = shapes_[node().outputs[i]];
+  output = dims;
+  for (size_t j = 0; j < output.rank(); ++j) output.max[j] = std::min(output.max[j], kMaxSize);
   return {};
+}
+
+std::string ShapeContext::DescribeInputs() const {
+  std::string text = "inputs:";
+  for (const ValueIndex input : node().inputs) {
+    const Value& value = graph_.values[input];
+    std::string source = std::format("constant value {}", value.id);
+    if (value.is_external_input) source = std::format("argument {}", *value.external_id);
+    for (NodeIndex n = 0; n < index_; ++n) {
+      if (std::ranges::contains(graph_.nodes[n].outputs, input)) source = Describe(graph_, n);
+    }
+    text += std::format("{} {} with {}", text.back() == ':' ? "" : ",", source,
+                        ToString(shapes_[input]));
+  }
+  return text;
 }
 
 Status ShapeContext::ExpectRank(size_t input, size_t rank) const {
@@ -128,11 +159,34 @@ Status ShapeContext::ExpectDynamicQuantizationOver(uint32_t dims) const {
                 per_token->num_nonbatch_dims, dims);
 }
 
-std::optional<size_t> WindowOutput(size_t input, const Window& window) {
-  const std::optional<size_t> padded =
-      CheckedAdd<size_t>(input, size_t{window.padding_before} + window.padding_after);
-  if (!padded || *padded < window.extent()) return std::nullopt;
-  return (*padded - window.extent()) / window.stride + 1;
+std::optional<Range> WindowOutput(Range input, const Window& window) {
+  const size_t padding = size_t{window.padding_before} + window.padding_after;
+  const size_t extent = window.extent();
+  const size_t smallest = extent > padding ? extent - padding : 0;
+  const std::optional<Range> sizes = Meet(input, Range::AtLeast(smallest));
+  if (!sizes) return std::nullopt;
+  const auto output = [&](size_t size) { return (size + padding - extent) / window.stride + 1; };
+  return Range{output(sizes->min), output(sizes->max)};
+}
+
+ShapeRange Images(Range batch, Range height, Range width, Range channels) {
+  ShapeRange images;
+  for (const Range sizes : {batch, height, width, channels}) images.push_back(sizes);
+  return images;
+}
+
+Range CeilDivideRange(Range sizes, size_t divisor) {
+  return {CeilDivide(sizes.min, divisor), CeilDivide(sizes.max, divisor)};
+}
+
+std::optional<Range> BroadcastSizes(Range a, Range b) {
+  std::optional<Range> sizes = Meet(a, b);
+  const auto join = [&](Range other) {
+    sizes = sizes ? Range{std::min(sizes->min, other.min), std::max(sizes->max, other.max)} : other;
+  };
+  if (a.Contains(1)) join(b);
+  if (b.Contains(1)) join(a);
+  return sizes;
 }
 
 Status ShapeOfDecomposed(ShapeContext& context) {
@@ -144,10 +198,10 @@ Status ShapeOfDecomposed(ShapeContext& context) {
 // --- Whole graphs -------------------------------------------------------------------------------
 
 Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> external_dims) {
-  std::vector<Dims> shapes(graph.values.size());
+  std::vector<ShapeRange> shapes(graph.values.size());
   for (ValueIndex i = 0; i < graph.values.size(); ++i) {
     const Value& value = graph.values[i];
-    if (value.constant) shapes[i] = value.dims;
+    if (value.constant) shapes[i] = ShapeRange::Exactly(value.dims);
     if (!value.is_external_input) continue;
     if (*value.external_id >= external_dims.size()) {
       return Fail(ErrorCode::kInvalidArgument,
@@ -161,32 +215,40 @@ Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> 
                   "pass a smaller tensor, or export the model with larger bounds",
                   *value.external_id, ToString(dims), ToString(value.dims));
     }
-    shapes[i] = dims;
+    shapes[i] = ShapeRange::Exactly(dims);
   }
-  return Infer(graph, std::move(shapes)).transform_error([](Error error) {
-    return WithAdvice(std::move(error), ErrorCode::kInvalidArgument,
-                      "pass inputs whose shapes fit together");
-  });
+  if (Status status = Infer(graph, shapes); !status) {
+    return std::unexpected(WithAdvice(std::move(status).error(), ErrorCode::kInvalidArgument,
+                                      "pass inputs whose shapes fit together"));
+  }
+  return UpperEnds(shapes);
 }
 
-Result<std::vector<Dims>> InferShapesAtBounds(const Graph& graph) {
-  std::vector<Dims> shapes(graph.values.size());
+Result<std::vector<ShapeRange>> InferRanges(const Graph& graph) {
+  std::vector<ShapeRange> shapes(graph.values.size());
   for (ValueIndex i = 0; i < graph.values.size(); ++i) {
     const Value& value = graph.values[i];
-    if (value.constant || value.is_external_input) shapes[i] = value.dims;
+    if (value.constant) shapes[i] = ShapeRange::Exactly(value.dims);
+    if (value.is_external_input) shapes[i] = ShapeRange::UpTo(value.dims);
   }
-  return Infer(graph, std::move(shapes)).transform_error([](Error error) {
-    return WithAdvice(std::move(error), ErrorCode::kInvalidProgram,
-                      "the file is damaged, or needs an export that this library does not know");
-  });
-}
-
-Result<std::vector<Dims>> SettleShapes(Graph& graph) {
-  SWITCHYARD_ASSIGN(std::vector<Dims> shapes, InferShapesAtBounds(graph));
-  for (const Node& node : graph.nodes) {
-    for (const ValueIndex output : node.outputs) graph.values[output].dims = shapes[output];
+  if (Status status = Infer(graph, shapes); !status) {
+    return std::unexpected(
+        WithAdvice(std::move(status).error(), ErrorCode::kInvalidProgram,
+                   "the file is damaged, or needs an export that this library does not know"));
   }
   return shapes;
+}
+
+Result<std::vector<Dims>> InferBounds(const Graph& graph) {
+  return InferRanges(graph).transform(&UpperEnds);
+}
+
+Result<std::vector<ShapeRange>> SettleShapes(Graph& graph) {
+  SWITCHYARD_ASSIGN(std::vector<ShapeRange> ranges, InferRanges(graph));
+  for (const Node& node : graph.nodes) {
+    for (const ValueIndex output : node.outputs) graph.values[output].dims = ranges[output].max;
+  }
+  return ranges;
 }
 
 }  // namespace switchyard

@@ -5,18 +5,31 @@
 namespace switchyard {
 namespace {
 
-// Dims broadcast from the right, missing ones as 1; nothing when some pair neither agrees nor has
-// a 1.
-std::optional<Dims> Broadcast(const Dims& a, const Dims& b) {
+// Broadcast from the right, missing dimensions as 1; nothing when some pair cannot.
+std::optional<ShapeRange> Broadcast(const ShapeRange& a, const ShapeRange& b) {
   const size_t rank = std::max(a.rank(), b.rank());
-  Dims result;
+  ShapeRange result;
   for (size_t i = rank; i-- > 0;) {
-    const size_t size_a = i < a.rank() ? a.back(i) : 1;
-    const size_t size_b = i < b.rank() ? b.back(i) : 1;
-    if (size_a != size_b && size_a != 1 && size_b != 1) return std::nullopt;
-    result.push_back(size_a == 1 ? size_b : size_a);
+    const Range size_a = i < a.rank() ? a.back(i) : Range::Exactly(1);
+    const Range size_b = i < b.rank() ? b.back(i) : Range::Exactly(1);
+    const std::optional<Range> sizes = BroadcastSizes(size_a, size_b);
+    if (!sizes) return std::nullopt;
+    result.push_back(*sizes);
   }
   return result;
+}
+
+// Leaves of input 0 the sizes that stay when input 1 is broadcast against it; false when there are
+// none.
+bool NarrowToBroadcast(ShapeContext& context) {
+  const size_t rank = context.Input(0).rank();
+  const ShapeRange& other = context.Input(1);
+  if (other.rank() > rank) return false;
+  for (size_t i = 0; i < other.rank(); ++i) {
+    if (other.back(i).Contains(1)) continue;
+    if (!context.Narrow(0, rank - 1 - i, other.back(i))) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -33,7 +46,7 @@ Status ShapeOfConvert(ShapeContext& context) {
 
 Status ShapeOfSoftmax(ShapeContext& context) {
   SWITCHYARD_TRY(context.ExpectMinRank(0, 1));
-  if (context.Input(0).back() == 0) {
+  if (!context.Narrow(0, context.Input(0).rank() - 1, Range::AtLeast(1))) {
     return context.Refuse("its input has dimensions {}, expected a last one of at least 1",
                           ToString(context.Input(0)));
   }
@@ -41,28 +54,27 @@ Status ShapeOfSoftmax(ShapeContext& context) {
 }
 
 Status ShapeOfBinary(ShapeContext& context) {
-  const std::optional<Dims> dims = Broadcast(context.Input(0), context.Input(1));
+  const std::optional<ShapeRange> dims = Broadcast(context.Input(0), context.Input(1));
   if (!dims) {
     return context.Refuse(
         "its inputs have dimensions {} and {}, expected equal ones, or 1, from the right",
         ToString(context.Input(0)), ToString(context.Input(1)));
   }
   // An attention's scale and mask do not make more rows or columns than query and key have.
-  if (context.node().part_of == NodeKind::kScaledDotProductAttention && dims != context.Input(0)) {
+  const bool is_attention = context.node().part_of == NodeKind::kScaledDotProductAttention;
+  if (is_attention && !NarrowToBroadcast(context)) {
     return context.Refuse("its {} has dimensions {}, expected ones that broadcast to {}",
                           context.node().kind == NodeKind::kAdd ? "mask" : "scale",
                           ToString(context.Input(1)), ToString(context.Input(0)));
   }
-  return context.SetOutput(*dims);
+  return context.SetOutput(is_attention ? context.Input(0) : *dims);
 }
 
 Status ShapeOfPRelu(ShapeContext& context) {
-  const Dims& input = context.Input(0);
-  const Dims& slope = context.Input(1);
-  const std::optional<Dims> dims = Broadcast(input, slope);
-  if (dims != input) {
+  const ShapeRange& input = context.Input(0);
+  if (!NarrowToBroadcast(context)) {
     return context.Refuse("its slopes have dimensions {}, expected ones that broadcast to {}",
-                          ToString(slope), ToString(input));
+                          ToString(context.Input(1)), ToString(input));
   }
   return context.SetOutput(input);
 }

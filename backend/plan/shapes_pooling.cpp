@@ -6,13 +6,14 @@ namespace {
 
 // [batch, height, width, channels]. Only the batch may be 0, and that only where XNNPACK gives the
 // outputs of an empty batch a shape.
-Status CheckImages(const ShapeContext& context, size_t min_batch) {
+Status CheckImages(ShapeContext& context, size_t min_batch) {
   SWITCHYARD_TRY(context.ExpectRank(0, 4));
-  const Dims& input = context.Input(0);
-  if (input[0] >= min_batch && input[1] != 0 && input[2] != 0 && input[3] != 0) return {};
+  bool fits = context.Narrow(0, 0, Range::AtLeast(min_batch));
+  for (const size_t dim : {1, 2, 3}) fits = fits && context.Narrow(0, dim, Range::AtLeast(1));
+  if (fits) return {};
   return context.Refuse(
       "its input has dimensions {}, expected [batch, height, width, channels], none of them 0{}",
-      ToString(input), min_batch == 0 ? " but the batch" : "");
+      ToString(context.Input(0)), min_batch == 0 ? " but the batch" : "");
 }
 
 // A window that lies in the padding has neither maximum nor average.
@@ -20,21 +21,44 @@ bool AlwaysMeetsInput(const Window& window) {
   return window.padding_before < window.extent() && window.padding_after < window.extent();
 }
 
-Result<Dims> PoolingOutput(const ShapeContext& context) {
+// The taps of a dilated window may step over an input that is smaller than the gaps between them:
+// it lies in the padding, too. With as many pixels as the dilation one of the taps meets one.
+bool MayStepOver(const Window& window, bool is_padded_same) {
+  if (window.dilation == 1 || window.size == 1) return false;
+  return is_padded_same ||
+         (window.padding_before > 0 &&
+          (window.padding_before % window.dilation != 0 || window.stride % window.dilation != 0));
+}
+
+Result<ShapeRange> PoolingOutput(ShapeContext& context) {
   SWITCHYARD_TRY(CheckImages(context, 1));
   const auto& a = context.Attributes<PoolingAttributes>();
-  const Dims& input = context.Input(0);
-  if (context.HasFlag(kFlagTensorFlowSamePadding)) {
-    if ((a.padding_top | a.padding_bottom | a.padding_left | a.padding_right) != 0) {
-      return context.Refuse("both explicit and SAME padding, expected one of them");
-    }
-    return Dims{input[0], CeilDivide<size_t>(input[1], a.stride_height),
-                CeilDivide<size_t>(input[2], a.stride_width), input[3]};
-  }
   const Window vertical{a.pooling_height, a.stride_height, a.dilation_height, a.padding_top,
                         a.padding_bottom};
   const Window horizontal{a.pooling_width, a.stride_width, a.dilation_width, a.padding_left,
                           a.padding_right};
+  const bool is_padded_same = context.HasFlag(kFlagTensorFlowSamePadding);
+  bool is_met = true;
+  if (MayStepOver(vertical, is_padded_same)) {
+    is_met = context.Narrow(0, 1, Range::AtLeast(vertical.dilation));
+  }
+  if (MayStepOver(horizontal, is_padded_same)) {
+    is_met = context.Narrow(0, 2, Range::AtLeast(horizontal.dilation)) && is_met;
+  }
+  if (!is_met) {
+    return context.Refuse(
+        "its input has dimensions {}, expected a height and width of at least the dilations {} and "
+        "{}, since a padded window could lie beside all of it",
+        ToString(context.Input(0)), vertical.dilation, horizontal.dilation);
+  }
+  const ShapeRange& input = context.Input(0);
+  if (is_padded_same) {
+    if ((a.padding_top | a.padding_bottom | a.padding_left | a.padding_right) != 0) {
+      return context.Refuse("both explicit and SAME padding, expected one of them");
+    }
+    return Images(input[0], CeilDivideRange(input[1], a.stride_height),
+                  CeilDivideRange(input[2], a.stride_width), input[3]);
+  }
   if (!AlwaysMeetsInput(vertical) || !AlwaysMeetsInput(horizontal)) {
     return context.Refuse(
         "padding of {}, {}, {} and {} (top, bottom, left, right), expected less than the window's "
@@ -42,33 +66,27 @@ Result<Dims> PoolingOutput(const ShapeContext& context) {
         a.padding_top, a.padding_bottom, a.padding_left, a.padding_right, vertical.extent(),
         horizontal.extent());
   }
-  const std::optional<size_t> height = WindowOutput(input[1], vertical);
-  const std::optional<size_t> width = WindowOutput(input[2], horizontal);
+  const std::optional<Range> height = WindowOutput(input[1], vertical);
+  const std::optional<Range> width = WindowOutput(input[2], horizontal);
   if (!height || !width) {
     return context.Refuse(
         "its input has dimensions {}, expected a height and width of at least {} and {} with the "
         "padding, since the window is that large",
         ToString(input), vertical.extent(), horizontal.extent());
   }
-  return Dims{input[0], *height, *width, input[3]};
+  return Images(input[0], *height, *width, input[3]);
 }
 
 }  // namespace
 
 Status ShapeOfPooling(ShapeContext& context) {
-  SWITCHYARD_ASSIGN(const Dims dims, PoolingOutput(context));
+  SWITCHYARD_ASSIGN(const ShapeRange dims, PoolingOutput(context));
   return context.SetOutput(dims);
 }
 
 // The stride is the size of the window. Both outputs, values and indices, have the same dims.
-// XNNPACK infers those of the values only, and takes the indices' from the file: a smaller buffer
-// than it needs, or a larger one than there is.
 Status ShapeOfArgMaxPooling(ShapeContext& context) {
-  SWITCHYARD_ASSIGN(const Dims dims, PoolingOutput(context));
-  if (context.OutputValue(1).dims != dims) {
-    return context.Refuse("its indices would have dimensions {}, expected those of {}",
-                          ToString(dims), Describe(context.OutputValue(1)));
-  }
+  SWITCHYARD_ASSIGN(const ShapeRange dims, PoolingOutput(context));
   SWITCHYARD_TRY(context.SetOutput(dims, 0));
   return context.SetOutput(dims, 1);
 }
@@ -76,23 +94,29 @@ Status ShapeOfArgMaxPooling(ShapeContext& context) {
 // [N, H, W, C] -> [N, C], or [N, 1, 1, C] when the dimensions are kept.
 Status ShapeOfGlobalAveragePooling(ShapeContext& context) {
   SWITCHYARD_TRY(CheckImages(context, 0));
-  const Dims& input = context.Input(0);
-  if (context.HasFlag(kFlagKeepDims)) return context.SetOutput({input[0], 1, 1, input[3]});
-  return context.SetOutput({input[0], input[3]});
+  const ShapeRange& input = context.Input(0);
+  if (context.HasFlag(kFlagKeepDims)) {
+    return context.SetOutput(Images(input[0], Range::Exactly(1), Range::Exactly(1), input[3]));
+  }
+  ShapeRange dims;
+  dims.push_back(input[0]);
+  dims.push_back(input[3]);
+  return context.SetOutput(dims);
 }
 
 Status ShapeOfResize(ShapeContext& context) {
   SWITCHYARD_TRY(CheckImages(context, 0));
   const auto& a = context.Attributes<ResizeAttributes>();
-  const Dims& input = context.Input(0);
+  const ShapeRange& input = context.Input(0);
   // XNNPACK's coordinates are floats, which count to this.
-  constexpr size_t kMaxSize = size_t{1} << 24;
-  if (input[1] >= kMaxSize || input[2] >= kMaxSize || a.new_height >= kMaxSize ||
-      a.new_width >= kMaxSize) {
+  constexpr size_t kMaxCoordinate = (size_t{1} << 24) - 1;
+  const Range height = Range::Exactly(a.new_height), width = Range::Exactly(a.new_width);
+  if (!context.Narrow(0, 1, {0, kMaxCoordinate}) || !context.Narrow(0, 2, {0, kMaxCoordinate}) ||
+      height.max > kMaxCoordinate || width.max > kMaxCoordinate) {
     return context.Refuse("from {} to {}x{}, expected heights and widths below 2^24",
                           ToString(input), a.new_height, a.new_width);
   }
-  return context.SetOutput({input[0], a.new_height, a.new_width, input[3]});
+  return context.SetOutput(Images(input[0], height, width, input[3]));
 }
 
 }  // namespace switchyard

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backend/parallel/parallel.h"
+#include "backend/xnnpack/allocator.h"
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/lowering.h"
 #include "backend/xnnpack/operator_times.h"
@@ -38,12 +39,14 @@ class Island final : public StockStep {
  public:
   Island(const Graph& graph, RuntimePtr runtime, std::vector<External> externals,
          std::vector<AlignedBuffer> constants, std::vector<ValueIndex> values,
-         std::vector<TimedOperator> operators, const StockEnvironment& environment)
+         std::vector<TimedOperator> operators, size_t reserve_bytes,
+         const StockEnvironment& environment)
       : workspace_(environment.workspace),
         allocator_(environment.allocator != nullptr ? *environment.allocator : DefaultAllocator()),
         externals_(std::move(externals)),
         constants_(std::move(constants)),
         operators_(std::move(operators)),
+        reserve_bytes_(reserve_bytes),
         runtime_(std::move(runtime)) {
     for (ValueIndex i : values) {
       values_.push_back({i, graph.values[i].dims.rank(), Describe(graph.values[i])});
@@ -60,11 +63,6 @@ class Island final : public StockStep {
   bool ReadTimes(std::span<uint64_t> microseconds) const override {
     return state_ == State::kShaped && ReadOperatorTimes(runtime_.get(), microseconds);
   }
-
-  // XNNPACK grows the parameters of a dynamically quantized value only when the value's bytes grow,
-  // and would write past them when there are more slices of fewer bytes. At the bounds there are
-  // as many of either as there will ever be.
-  Status ReserveBounds(std::span<const Dims> bounds) { return Reshape(bounds); }
 
  private:
   struct InnerValue {
@@ -91,6 +89,7 @@ class Island final : public StockStep {
   std::vector<AlignedBuffer> constants_;
   std::vector<xnn_external_value> bindings_;
   std::vector<TimedOperator> operators_;
+  const size_t reserve_bytes_;
   RuntimePtr runtime_;  // last: it goes first
 
   enum class State { kUnshaped, kShaped, kEmpty } state_ = State::kUnshaped;
@@ -135,7 +134,7 @@ Status Island::ReshapeRuntime(std::span<const Dims> shapes) {
         xnn_reshape_external_value(runtime_.get(), lowered.id, dims.rank(), dims.data());
     if (status != xnn_status_success) return Failed("reshape an external value", status);
   }
-  const xnn_status status = xnn_reshape_runtime(runtime_.get());
+  const xnn_status status = ReshapeWithReserve(allocator_, reserve_bytes_, runtime_.get());
   if (status != xnn_status_success) return Failed("reshape", status);
   return {};
 }
@@ -261,6 +260,7 @@ struct Compiled {
   std::vector<External> externals;
   std::vector<AlignedBuffer> constants;
   std::vector<NodeIndex> operators;  // what each was defined for
+  size_t reserve_bytes = 0;
 };
 
 struct Refusal {
@@ -277,6 +277,8 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   };
   const std::vector<ValueIndex> scratch = ScratchValues(graph, nodes, step.outputs);
   const size_t num_externals = step.inputs.size() + step.outputs.size() + scratch.size();
+  // From here on: a definition may leave out a clamp that it had no memory for, and succeed.
+  const AllocationWatch watch;
   xnn_subgraph_t created = nullptr;
   xnn_status status =
       xnn_create_subgraph(static_cast<uint32_t>(num_externals), /*flags=*/0, &created);
@@ -302,9 +304,9 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   if (Status s = lowering.Finish(); !s) return refuse(s.error());
 
   xnn_runtime_t runtime = nullptr;
-  status = xnn_create_runtime_v4(subgraph.get(), /*weights_cache=*/nullptr,
-                                 environment.workspace->get(), environment.thread_pool,
-                                 environment.profile ? XNN_FLAG_BASIC_PROFILING : 0, &runtime);
+  status = watch.Judge(xnn_create_runtime_v4(
+      subgraph.get(), /*weights_cache=*/nullptr, environment.workspace->get(),
+      environment.thread_pool, environment.profile ? XNN_FLAG_BASIC_PROFILING : 0, &runtime));
   Compiled compiled;
   compiled.runtime.reset(runtime);
   if (status != xnn_status_success) {
@@ -317,6 +319,7 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   }
   compiled.constants = lowering.TakeKeptConstants();
   compiled.operators = lowering.operators();
+  compiled.reserve_bytes = ReserveBytes(lowering.num_values(), compiled.operators.size());
   return compiled;
 }
 
@@ -352,14 +355,6 @@ Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
   return error;
 }
 
-bool HasQuantizedSlices(const Graph& graph, std::span<const NodeIndex> nodes) {
-  return std::ranges::any_of(nodes, [&](NodeIndex n) {
-    const Value& output = graph.values[graph.nodes[n].outputs[0]];
-    const auto* slices = std::get_if<PerTokenQuantization>(&output.quantization);
-    return slices != nullptr && slices->num_nonbatch_dims != 1;
-  });
-}
-
 }  // namespace
 
 Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
@@ -369,7 +364,9 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   auto compiled = Compile(graph, step, nodes, constants, environment);
   if (!compiled) {
     Refusal refusal = std::move(compiled).error();
-    if (!refusal.by_runtime) return std::unexpected(std::move(refusal.error));
+    if (!refusal.by_runtime || refusal.error.code == ErrorCode::kMemoryAllocationFailed) {
+      return std::unexpected(std::move(refusal.error));
+    }
     return std::unexpected(
         NameTheNode(graph, nodes, constants, environment, std::move(refusal.error)));
   }
@@ -385,11 +382,10 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   if (environment.profile) {
     operators = ReadOperators(compiled->runtime.get(), compiled->operators);
   }
-  auto island = std::make_unique<Island>(
-      graph, std::move(compiled->runtime), std::move(compiled->externals),
-      std::move(compiled->constants), values, std::move(operators), environment);
-  if (HasQuantizedSlices(graph, nodes)) SWITCHYARD_TRY(island->ReserveBounds(environment.bounds));
-  return island;
+  return std::make_unique<Island>(graph, std::move(compiled->runtime),
+                                  std::move(compiled->externals), std::move(compiled->constants),
+                                  values, std::move(operators), compiled->reserve_bytes,
+                                  environment);
 }
 
 }  // namespace switchyard

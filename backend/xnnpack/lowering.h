@@ -68,6 +68,7 @@ class Lowering {
   const std::vector<SubgraphExternal>& externals() const { return externals_; }
   // The node that each of XNNPACK's operators is for, in the order of their definition.
   const std::vector<NodeIndex>& operators() const { return operators_; }
+  size_t num_values() const { return num_values_; }  // of the subgraph, so far
   // Converted constants that must live as long as the runtime.
   std::vector<AlignedBuffer> TakeKeptConstants() { return std::move(kept_constants_); }
 
@@ -150,6 +151,7 @@ class Lowering {
   std::unordered_map<ValueIndex, Ids> ids_;  // of the values that nodes have asked for
   std::vector<SubgraphExternal> externals_;
   std::vector<NodeIndex> operators_;
+  size_t num_values_ = 0;
   std::vector<AlignedBuffer> kept_constants_;
   // Read until the runtime is created, which packs them.
   std::vector<AlignedBuffer> temporary_constants_;

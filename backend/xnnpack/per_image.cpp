@@ -5,8 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "backend/plan/shapes.h"
-
 namespace switchyard {
 namespace {
 
@@ -75,8 +73,7 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
   const Node& node = graph.nodes[step.node];
   std::vector<ValueIndex> values = {step.input, node.inputs[0], step.output};
   values.insert(values.end(), node.inputs.begin() + 1, node.inputs.end());
-  // A graph of its own: its bounds are those of one image, so that XNNPACK never sees another
-  // batch.
+  // A graph of its own, of one image, so that XNNPACK never sees another batch.
   Graph one;
   ConstantData weights;
   for (const ValueIndex value : values) {
@@ -108,10 +105,8 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
   if (node.inputs.size() > 2) one.nodes[1].inputs.push_back(kBias);
   one.nodes[1].outputs = {kOutput};
   weights.is_consumed = ConsumedByPacking(one);
-  SWITCHYARD_ASSIGN(const std::vector<Dims> bounds, InferShapesAtBounds(one));
   const IslandStep island{.nodes = {0, 1}, .inputs = {kInput}, .outputs = {kOutput}};
   StockEnvironment one_environment = environment;
-  one_environment.bounds = bounds;
   // The times would be those of the last image only.
   one_environment.profile = false;
   SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, weights, one_environment));

@@ -4,9 +4,11 @@
 #include <utility>
 
 #include "backend/parallel/parallel.h"
+#include "backend/xnnpack/allocator.h"
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/per_image.h"
 #include "backend/xnnpack/remedies.h"
+#include "backend/xnnpack/renewed_island.h"
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
@@ -134,7 +136,8 @@ Status StockFullyConnected::Reshape(std::span<const Dims> shapes) {
       SWITCHYARD_TRY(Check(xnn_reshape_convert_nc_f32_qd8(
           convert_.get(), rows_, input_channels_, input_channels_, input_channels_, thread_pool_)));
     }
-    SWITCHYARD_TRY(Check(functions_.reshape(product_.get(), rows_, thread_pool_)));
+    const AllocationWatch watch;
+    SWITCHYARD_TRY(Check(watch.Judge(functions_.reshape(product_.get(), rows_, thread_pool_))));
   }
   is_shaped_ = true;
   return {};
@@ -279,6 +282,7 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
   if (Info(node.kind).attributes == AttributeKind::kConvolution) {
     return CreatePerImage(graph, step, constants, environment);
   }
+  if (node.kind != NodeKind::kFullyConnected) return CreateRenewedIsland(graph, step, environment);
   SWITCHYARD_TRY(CheckNode(graph, step));
   const Value& filter = graph.values[node.inputs[1]];
   Allocator& allocator =
@@ -298,6 +302,7 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
   const float min = node.output_min, max = node.output_max;
   const uint32_t flags = node.flags & kFlagTransposeWeights;
   xnn_operator_t product = nullptr, convert = nullptr;
+  const AllocationWatch watch;
   const OperatorFunctions* functions = &kF32Functions;
   xnn_status status;
   if (const auto* groups = std::get_if<PerGroupQuantization>(&filter.quantization)) {
@@ -329,6 +334,7 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
     status = xnn_create_convert_nc_f32_qd8(/*flags=*/0, &convert);
   }
   OperatorPtr owned_convert(convert);
+  status = watch.Judge(status);
   if (status != xnn_status_success) {
     return Fail(ToErrorCode(status), "{}: XNNPACK cannot run it ({})", Describe(graph, step.node),
                 Name(status));

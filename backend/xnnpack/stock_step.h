@@ -31,8 +31,8 @@ class XnnpackWorkspace {
   xnn_workspace* get() const { return workspace_; }
 
  private:
-  explicit XnnpackWorkspace(xnn_workspace* workspace) : workspace_(workspace) {}
-  xnn_workspace* workspace_;
+  XnnpackWorkspace() = default;
+  xnn_workspace* workspace_ = nullptr;
 };
 
 // Initialises XNNPACK once for the process, with `allocator` (null: the C library's heap) if nobody
@@ -44,8 +44,7 @@ bool XnnpackUsesOurAllocator();
 
 struct StockEnvironment {
   MaskedCpu cpu;
-  std::span<const Dims> bounds;  // largest shapes of the values, by ValueIndex
-  pthreadpool* thread_pool;      // null: the calling thread
+  pthreadpool* thread_pool;  // null: the calling thread
   std::shared_ptr<XnnpackWorkspace> workspace;
   Allocator* allocator = nullptr;  // of the steps' own buffers; null: the default one
   bool profile = false;            // islands time their operators

@@ -131,6 +131,7 @@ Result<uint32_t> Lowering::Define(const Value& value, DataType type, const Dims&
   if (status != xnn_status_success) {
     return Fail(ToErrorCode(status), "{}: XNNPACK refuses it ({})", Describe(value), Name(status));
   }
+  ++num_values_;
   return id;
 }
 

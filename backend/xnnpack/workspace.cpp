@@ -4,16 +4,18 @@
 namespace switchyard {
 
 Result<std::shared_ptr<XnnpackWorkspace>> XnnpackWorkspace::Create() {
-  xnn_workspace_t workspace = nullptr;
-  const xnn_status status = xnn_create_workspace(&workspace);
+  std::shared_ptr<XnnpackWorkspace> workspace(new XnnpackWorkspace);
+  const xnn_status status = xnn_create_workspace(&workspace->workspace_);
   if (status != xnn_status_success) {
     return Fail(ToErrorCode(status),
                 "XNNPACK workspace: {}; call InitializeXnnpack first, or free memory",
                 Name(status));
   }
-  return std::shared_ptr<XnnpackWorkspace>(new XnnpackWorkspace(workspace));
+  return workspace;
 }
 
-XnnpackWorkspace::~XnnpackWorkspace() { xnn_release_workspace(workspace_); }
+XnnpackWorkspace::~XnnpackWorkspace() {
+  if (workspace_ != nullptr) xnn_release_workspace(workspace_);
+}
 
 }  // namespace switchyard

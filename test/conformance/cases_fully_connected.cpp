@@ -216,7 +216,16 @@ void AddFullyConnectedCases(Cases& cases) {
       Add(cases, shape.name, spec, shape.m != 1);
     }
   }
+  // The last nibble of a row belongs to no input channel.
   Add(cases, "odd_k", {Format::kQp8F32Qc4w, Style::kGrowingRows, {6, 7}, 5}, true);
+  for (const size_t k : {3, 5, 15, 33, 61, 63, 129}) {
+    for (const size_t m : {1, 9}) {
+      for (const Style style : {Style::kRandom, Style::kExact, Style::kGrowingRows}) {
+        Add(cases, std::format("odd_k.m{}.k{}", m, k), {Format::kQp8F32Qc4w, style, {m, k}, 19},
+            style == Style::kExact && k != 15);
+      }
+    }
+  }
   Add(cases, "one_k", {Format::kQp8F32Qc4w, Style::kRandom, {1, 1}, 1}, false);
 }
 

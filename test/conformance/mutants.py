@@ -54,6 +54,10 @@ MUTANTS = [
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
            "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
            "fc.qp8_f32_qb4w.*", "cortex-a76"),
+    Mutant("missing nibble", "backend/int4_padding.cpp",
+           "bytes[end - 1] = (bytes[end - 1] & std::byte{0x0F}) | zero;",
+           "bytes[end - 1] = bytes[end - 1] | (zero & std::byte{0});",  # what the file has there
+           "fc.qp8_f32_qc4w.odd_k.*", preset="amd64"),
     Mutant("wrong scale", "backend/packed/rhs_source.cpp",
            "WeightScale(weights, per_channel ? i : 0)",
            "WeightScale(weights, per_channel ? i / 2 : 0)",  # its neighbour's
@@ -72,4 +76,16 @@ MUTANTS = [
            # Its scratch memory is for as many workers as there were at load.
            "const size_t tasks = std::min(NumThreads(workers_.thread_pool), items);",
            target="thread_count_test", test="^thread_count_test$"),
+    Mutant("stale indirection", "backend/xnnpack/renewed_island.cpp",
+           "(channels_ != 0 && channels != channels_)",
+           "(channels_ != 0 && false)",  # the addresses of the first channels
+           preset="amd64", target="stock_steps_test", test="^stock_steps_test$"),
+    Mutant("lock not released", "backend/compiled_delegate.cpp",
+           "std::lock_guard workspace_lock(workspace_->mutex);",
+           # As if compiled without exceptions: not while one unwinds.
+           "const auto unlock = [](std::mutex* m) { if (!std::uncaught_exceptions()) m->unlock(); };\n"
+           "  workspace_->mutex.lock();\n"
+           "  const std::unique_ptr<std::mutex, decltype(unlock)> workspace_lock(&workspace_->mutex,\n"
+           "                                                                    unlock);",
+           preset="amd64", target="out_of_memory_test", test="^out_of_memory_test$"),
 ]

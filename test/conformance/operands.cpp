@@ -320,11 +320,11 @@ void Operands::FillRow(std::span<float> row, size_t index) {
       for (float& value : row) value = (std::abs(value) + 1) * static_cast<float>(index % 16 + 1);
       break;
     case Style::kNan:
-      if (index == 0) row[row.size() / 2] = std::numeric_limits<float>::quiet_NaN();
+      if (index % 2 == 0) row[row.size() / 2] = row[0] = std::numeric_limits<float>::quiet_NaN();
       break;
     case Style::kInfinity:
       for (float& value : row) value = std::abs(value) + 0.125f;
-      if (index == 0) row[row.size() / 2] = std::numeric_limits<float>::infinity();
+      if (index % 2 == 0) row[row.size() / 2] = row[0] = std::numeric_limits<float>::infinity();
       break;
     default:
       break;

@@ -51,8 +51,8 @@ enum class Style : uint8_t {
   kSaturating,       // exact; results beyond what the output holds
   kLargestSums,      // every factor at the end of its range
   kDenormals,        // inputs and weights whose products are below the normal numbers
-  kNan,              // NaN in the first row
-  kInfinity,         // infinity in the first row, weights positive
+  kNan,              // NaN in every other row, its first element included
+  kInfinity,         // the same with infinity, weights positive
   kMixedMagnitudes,  // from 1e-6 to 1e6
   kGrowingRows,      // every row begins beyond the range of the one before
 };

@@ -1,16 +1,23 @@
 #include "test/conformance/runner.h"
 
+#include <algorithm>
 #include <chrono>
 #include <format>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "test/conformance/reference.h"
+#include "test/support/guarded_tensor.h"
 #include "test/support/payloads.h"
+#include "test/support/poison_allocator.h"
 
 namespace switchyard::conformance {
 namespace {
+
+using test::GuardedTensor;
 
 bool SaysNotSupported(const Error& error) {
   return error.code == ErrorCode::kNotSupported || error.code == ErrorCode::kNotImplemented;
@@ -61,7 +68,7 @@ bool IsImage(const Graph& graph, ValueIndex input) {
 }
 
 // The tensor, which lies in memory as the graph has it, as a host sees it.
-TensorView ViewOf(OwnedTensor& tensor, bool is_image) {
+TensorView ViewOf(GuardedTensor& tensor, bool is_image) {
   TensorView view = tensor.View();
   if (!is_image) return view;
   constexpr uint8_t kChannelsLast[] = {0, 2, 3, 1};
@@ -112,6 +119,22 @@ bool Judge(const Case& item, size_t run, size_t output, const reference::Tensor&
   return false;
 }
 
+// The bytes that lie behind the tensors of a run and in memory that nobody has written.
+unsigned char PoisonOf(const Case& item, size_t run) {
+  const size_t number = std::hash<std::string_view>()(item.name) + run;
+  return test::kPoisons[number % std::size(test::kPoisons)];
+}
+
+GuardedTensor MakeGuarded(ElementType type, std::span<const size_t> sizes, unsigned char poison) {
+  return *GuardedTensor::Create(type, Dims(sizes), {.fill = poison});
+}
+
+OwnedTensor ToOwned(const GuardedTensor& tensor) {
+  OwnedTensor owned(tensor.element_type(), tensor.sizes());
+  std::ranges::copy(tensor.bytes(), owned.bytes().begin());
+  return owned;
+}
+
 CaseResult Run(const Case& item, uint64_t seed, const Host& host) {
   Built built = BuildCase(item, seed);
   Result<Payload> payload = WritePayload(built.graph, built.writer);
@@ -119,6 +142,9 @@ CaseResult Run(const Case& item, uint64_t seed, const Host& host) {
   const NamedDataViews named_data = test::NamedDataOf(*payload);
   InitContext context;
   context.services.thread_pool = host.thread_pool;
+  auto& allocator = test::PoisonAllocator::Get();
+  allocator.set_poison(PoisonOf(item, 0));
+  context.services.allocator = &allocator;
   context.load_options = host.load_options;
   context.named_data = &named_data;
   Result<BlobRunner> runner = BlobRunner::Load(*host.backend, payload->bytes, context);
@@ -129,15 +155,20 @@ CaseResult Run(const Case& item, uint64_t seed, const Host& host) {
   const std::vector<const Value*> externals = Externals(built.graph);
   CaseResult result;
   for (size_t run = 0; run < built.runs.size(); ++run) {
-    std::vector<OwnedTensor> arguments = built.runs[run];
+    const unsigned char poison = PoisonOf(item, run);
+    allocator.set_poison(poison);
+    std::vector<GuardedTensor> arguments;
     std::vector<reference::Tensor> inputs;
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      Result<reference::Tensor> input = reference::FromHost(*externals[i], arguments[i]);
+    for (const OwnedTensor& tensor : built.runs[run]) {
+      Result<reference::Tensor> input = reference::FromHost(*externals[arguments.size()], tensor);
       if (!input) return Mistake(input.error().message);
       inputs.push_back(*std::move(input));
+      arguments.push_back(MakeGuarded(tensor.element_type(), tensor.sizes(), poison));
+      std::ranges::copy(tensor.bytes(), arguments.back().bytes().begin());
     }
     for (size_t i = arguments.size(); i < externals.size(); ++i) {
-      arguments.emplace_back(*ExternalElementType(externals[i]->type), externals[i]->dims.span());
+      arguments.push_back(
+          MakeGuarded(*ExternalElementType(externals[i]->type), externals[i]->dims.span(), poison));
     }
     std::vector<TensorView> views;
     for (size_t i = 0; i < arguments.size(); ++i) {
@@ -147,11 +178,18 @@ CaseResult Run(const Case& item, uint64_t seed, const Host& host) {
     if (Status status = runner->Run(views); !status) {
       return Refused(item, std::format("run {}", run), status.error());
     }
+    for (size_t i = 0; i < arguments.size(); ++i) {
+      if (arguments[i].BordersAreIntact()) continue;
+      result.outcome = Outcome::kFailNumeric;
+      result.detail = std::format("run {}: it wrote outside of argument {}", run, i);
+      return result;
+    }
     if (item.refused) continue;
     Result<std::vector<reference::Tensor>> expected = reference::Evaluate(built.graph, inputs);
     if (!expected) return Mistake(expected.error().message);
     for (size_t i = 0; i < expected->size(); ++i) {
-      if (!Judge(item, run, i, (*expected)[i], arguments[inputs.size() + i], result)) return result;
+      const OwnedTensor got = ToOwned(arguments[inputs.size() + i]);
+      if (!Judge(item, run, i, (*expected)[i], got, result)) return result;
     }
   }
   if (item.refused) {

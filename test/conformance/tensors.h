@@ -44,13 +44,14 @@ inline OwnedTensor Int8Tensor(std::span<const size_t> sizes, std::span<const int
   return tensor;
 }
 
-// Integers from -8 to 7 as int4 rows of whole bytes, stored plus 8, the first in the low half.
+// Integers from -8 to 7 as int4 rows of whole bytes, stored plus 8, the first in the low half. What
+// pads a row is no zero: it must not count.
 inline std::vector<uint8_t> PackInt4(std::span<const int8_t> values, size_t columns) {
   std::vector<uint8_t> packed;
   for (size_t begin = 0; begin < values.size(); begin += columns) {
     for (size_t i = 0; i < columns; i += 2) {
       const int low = values[begin + i] + 8;
-      const int high = i + 1 < columns ? values[begin + i + 1] + 8 : 8;
+      const int high = i + 1 < columns ? values[begin + i + 1] + 8 : 15;
       packed.push_back(static_cast<uint8_t>(low | high << 4));
     }
   }

@@ -19,5 +19,5 @@ row("application, static (`write_a_blob`)" "${WORK}/consumers/write_a_blob/write
 row("application, shared (`shared_link`)" "${WORK}/consumers/shared_link/shared_link")
 row("`libswitchyard.so`" "${PREFIX}/${LIBDIR}/libswitchyard.so")
 row("ExecuTorch application, static (`static_link`)" "${WORK}/consumers/static_link/static_link")
-row("`libswitchyard_executorch.so`" "${PREFIX}/${LIBDIR}/libswitchyard_executorch.so")
+row("`libswitchyard_executorch_backend.so`" "${PREFIX}/${LIBDIR}/libswitchyard_executorch_backend.so")
 row("module (`libswitchyard_plugin.so`)" "${PREFIX}/${LIBDIR}/switchyard/libswitchyard_plugin.so")

@@ -17,8 +17,8 @@ namespace switchyard::test {
 
 class GuardedBuffer {
  public:
-  // `size` bytes, each 0xCD. Aligned as `size` is, to at most a page.
-  explicit GuardedBuffer(size_t size = 0) : size_(size) {
+  // `size` bytes, each `fill`. Aligned as `size` is, to at most a page.
+  explicit GuardedBuffer(size_t size = 0, unsigned char fill = kFill) : size_(size), fill_(fill) {
     const size_t page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     const size_t pages = (size + page - 1) / page;
     mapped_ = (pages + 2) * page;
@@ -30,7 +30,7 @@ class GuardedBuffer {
     }
     front_ = base_ + page;
     data_ = front_ + pages * page - size;
-    std::memset(front_, kFill, pages * page);
+    std::memset(front_, fill, pages * page);
   }
   GuardedBuffer(GuardedBuffer&& other) noexcept { *this = std::move(other); }
   GuardedBuffer& operator=(GuardedBuffer&& other) noexcept {
@@ -39,6 +39,7 @@ class GuardedBuffer {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     std::swap(mapped_, other.mapped_);
+    std::swap(fill_, other.fill_);
     return *this;
   }
   ~GuardedBuffer() {
@@ -61,7 +62,7 @@ class GuardedBuffer {
   }
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   bool FrontIsIntact() const {
-    return std::all_of(front_, data_, [](std::byte b) { return b == std::byte{kFill}; });
+    return std::all_of(front_, data_, [this](std::byte b) { return b == std::byte{fill_}; });
   }
 
   static constexpr unsigned char kFill = 0xCD;
@@ -71,6 +72,7 @@ class GuardedBuffer {
   std::byte* front_ = nullptr;
   std::byte* data_ = nullptr;
   size_t size_ = 0, mapped_ = 0;
+  unsigned char fill_ = kFill;
 };
 
 }  // namespace switchyard::test

@@ -224,10 +224,14 @@ TEST_F(ElementwiseDelegate, RefusesWhatDoesNotFit) {
 TEST_F(ElementwiseDelegate, MemoryLimitNamesTheOption) {
   InitContext context;
   context.load_options["max_workspace_bytes"] = int64_t{1000};
-  const auto runner = Load(context);
-  ASSERT_FALSE(runner);
-  EXPECT_EQ(runner.error().code, ErrorCode::kMemoryAllocationFailed);
-  EXPECT_NE(runner.error().message.find("max_workspace_bytes"), std::string::npos);
+  auto runner = Load(context);
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  OwnedTensor large[] = {Input(64), Input(64)}, small[] = {Input(1), Input(1)};
+  const Status status = runner->Run(large);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, ErrorCode::kMemoryAllocationFailed);
+  EXPECT_NE(status.error().message.find("max_workspace_bytes"), std::string::npos);
+  EXPECT_TRUE(runner->Run(small));
 }
 
 TEST_F(ElementwiseDelegate, OneDelegateFromManyThreads) {
@@ -406,6 +410,69 @@ TEST(Delegate, BelievesNothingOfTheShapesBetweenNodes) {
       ASSERT_TRUE(status) << status.error().ToString();
       EXPECT_TRUE(std::ranges::equal(found[1].bytes(), expected[1].bytes())) << batch;
     }
+  }
+}
+
+// A length of up to 9, padded by 3, meets a table of 8 rows: 5 is the only one that fits. The
+// bounds of both do not, which is no matter of the file's; nor is it one with dynamic quantization,
+// where the input's bound is wider than the filter, too.
+TEST(Delegate, BoundsThatAreNotReachedTogether) {
+  constexpr size_t kWidth = 4, kRows = 8, kOut = 3;
+  for (const bool is_dynamic : {false, true}) {
+    SCOPED_TRACE(is_dynamic);
+    test::GraphBuilder b;
+    const ValueIndex x = b.Input(DataType::kF32, {9, 7});
+    const ValueIndex y = b.Output(DataType::kF32, {12, kOut});
+    const ValueIndex padded = b.Internal(DataType::kF32, {12, 7});
+    const ValueIndex sum = b.Internal(DataType::kF32, {12, 7});
+    b.Add(NodeKind::kStaticConstantPad, {x}, {padded}, PadAttributes{{0, 0}, {3, 0}});
+    b.Add(NodeKind::kAdd, {padded, b.Constant(DataType::kF32, {kRows, 1}, Filled(kRows, 0, 1))},
+          {sum});
+    ValueIndex read = sum;
+    if (is_dynamic) {
+      read = b.Internal(DataType::kQDInt8, {12, 7}, PerTokenQuantization{1});
+      b.Add(NodeKind::kConvert, {sum}, {read});
+    }
+    const ValueIndex w =
+        is_dynamic
+            ? b.Constant(DataType::kQCInt8, {kOut, kWidth}, std::vector<int8_t>(kOut * kWidth, 1),
+                         b.PerChannel(0, std::vector<float>(kOut, 1.0f)))
+            : b.Constant(DataType::kF32, {kOut, kWidth}, std::vector<float>(kOut * kWidth, 1.0f));
+    b.Add(NodeKind::kFullyConnected, {read, w}, {y});
+    const auto payload = WritePayload(b.Build());
+    ASSERT_TRUE(payload) << payload.error().ToString();
+    auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes);
+    ASSERT_TRUE(runner) << runner.error().ToString();
+    const auto run = [&](size_t length, size_t width) {
+      std::vector<OwnedTensor> tensors = {
+          OwnedTensor(ElementType::kF32, std::vector<size_t>{length, width}),
+          OwnedTensor(ElementType::kF32, std::vector<size_t>{kRows, kOut})};
+      const std::vector<float> ones(length * width, 1.0f);
+      std::memcpy(tensors[0].bytes().data(), ones.data(), ones.size() * sizeof(float));
+      const Status status = runner->Run(std::span(tensors));
+      if (!status) return status;
+      std::vector<float> found(kRows * kOut);
+      std::memcpy(found.data(), tensors[1].bytes().data(), found.size() * sizeof(float));
+      for (size_t row = 0; row < kRows; ++row) {
+        const auto element = static_cast<float>(row + (row < length ? 1 : 0));
+        // A row of equal numbers, from 0 on, is quantized exactly but for the rounding of its
+        // scale.
+        EXPECT_NEAR(found[row * kOut], kWidth * element, is_dynamic ? 1e-4f : 0) << row;
+      }
+      return status;
+    };
+    ASSERT_TRUE(run(5, kWidth));
+    const Status length = run(6, kWidth);
+    ASSERT_FALSE(length);
+    EXPECT_EQ(length.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_THAT(length.error().message,
+                testing::AllOf(testing::HasSubstr("node 1 Add"),
+                               testing::HasSubstr("node 0 StaticConstantPad with [9, 4]"),
+                               testing::HasSubstr("with [8, 1]")));
+    const Status width = run(5, kWidth + 1);
+    ASSERT_FALSE(width);
+    EXPECT_THAT(width.error().message, testing::HasSubstr("expected the filter's 4"));
+    ASSERT_TRUE(run(5, kWidth));
   }
 }
 

@@ -6,10 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <format>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -17,12 +15,13 @@
 #include "backend/plan/shapes.h"
 #include "backend/switchyard_backend.h"
 #include "backend/xnnpack/stock_step.h"
-#include "runtime/base/float16.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
-#include "test/support/guarded_buffer.h"
+#include "test/support/graph_builder.h"
+#include "test/support/guarded_tensor.h"
 #include "test/support/mutate.h"
 #include "test/support/payloads.h"
+#include "test/support/random_numbers.h"
 
 namespace switchyard::test {
 namespace {
@@ -31,85 +30,11 @@ constexpr int64_t kMaxWorkspaceBytes = int64_t{64} << 20;
 constexpr size_t kMaxArgumentBytes = size_t{4} << 20;  // of one argument
 constexpr unsigned kMaxSeconds = 300;                  // for one payload, on any machine
 
-float AnyFloat(uint64_t random) {
-  constexpr float kSpecial[] = {0.0f,
-                                -0.0f,
-                                std::numeric_limits<float>::infinity(),
-                                -std::numeric_limits<float>::infinity(),
-                                std::numeric_limits<float>::quiet_NaN(),
-                                std::numeric_limits<float>::max(),
-                                std::numeric_limits<float>::denorm_min()};
-  if (random % 64 == 0) return kSpecial[random / 64 % std::size(kSpecial)];
-  return static_cast<float>(static_cast<int32_t>(random >> 32)) * 0x1p-29f;
+// Of outputs, too, memory is read beyond the end: a softmax computes in place.
+std::optional<GuardedTensor> MakeTensor(ElementType type, const Dims& dims) {
+  return GuardedTensor::Create(type, dims,
+                               {.slack_bytes = OverReadBytes(), .max_bytes = kMaxArgumentBytes});
 }
-
-void Fill(std::span<std::byte> bytes, ElementType type, uint64_t seed) {
-  uint64_t state = seed;
-  const size_t element = ElementBytes(type);
-  for (size_t at = 0; at + element <= bytes.size(); at += element) {
-    state = state * 6364136223846793005 + 1442695040888963407;
-    const uint64_t random = state ^ state >> 29;
-    const float number = AnyFloat(random);
-    uint64_t bits = random;
-    if (type == ElementType::kF32) bits = std::bit_cast<uint32_t>(number);
-    if (type == ElementType::kF16) bits = F16FromF32(number);
-    if (type == ElementType::kBF16) bits = BF16FromF32(number);
-    std::memcpy(bytes.data() + at, &bits, element);
-  }
-}
-
-// A tensor whose memory ends after what XNNPACK may read beyond it (of outputs, too: a softmax
-// computes in place), and that knows when somebody has written there.
-class GuardedTensor {
- public:
-  GuardedTensor() = default;
-  // Nothing when it is more than the test hands over.
-  static std::optional<GuardedTensor> Create(ElementType type, const Dims& dims) {
-    const std::optional<size_t> elements = dims.NumElements();
-    if (!elements || *elements > kMaxArgumentBytes / ElementBytes(type)) return std::nullopt;
-    GuardedTensor tensor;
-    tensor.num_bytes_ = *elements * ElementBytes(type);
-    tensor.buffer_ = GuardedBuffer(tensor.num_bytes_ + OverReadBytes());
-    tensor.view_.element_type = type;
-    tensor.view_.rank = dims.rank();
-    for (size_t i = 0; i < dims.rank(); ++i) {
-      tensor.view_.sizes[i] = dims[i];
-      tensor.view_.dim_order[i] = static_cast<uint8_t>(i);
-    }
-    return tensor;
-  }
-
-  std::span<std::byte> bytes() { return {buffer_.data(), num_bytes_}; }
-  bool BordersAreIntact() const {
-    return buffer_.FrontIsIntact() &&
-           std::ranges::all_of(buffer_.bytes().subspan(num_bytes_),
-                               [](std::byte b) { return b == std::byte{GuardedBuffer::kFill}; });
-  }
-
-  // Valid until this tensor is moved.
-  TensorView View() {
-    TensorView view = view_;
-    view.data = buffer_.data();
-    view.capacity_bytes = num_bytes_;
-    view.host_tensor = this;
-    view.resize = Resize;
-    return view;
-  }
-
- private:
-  static Status Resize(TensorView& view, std::span<const size_t> sizes) {
-    auto* tensor = static_cast<GuardedTensor*>(view.host_tensor);
-    std::optional<GuardedTensor> resized = Create(view.element_type, Dims(sizes));
-    if (!resized) return Fail(ErrorCode::kOutOfResources, "more than the test hands over");
-    *tensor = *std::move(resized);
-    view = tensor->View();
-    return {};
-  }
-
-  TensorView view_;
-  GuardedBuffer buffer_{0};
-  size_t num_bytes_ = 0;
-};
 
 // One execute with these shapes of the inputs. Nothing when there is no memory for its arguments.
 std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<const Dims> inputs,
@@ -121,12 +46,12 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
     const uint32_t id = *value.external_id;
     const ElementType type = *ExternalElementType(value.type);
     // Outputs begin with what the payload claims, as far as that is possible.
-    auto tensor = GuardedTensor::Create(type, value.is_external_input ? inputs[id] : value.dims);
+    auto tensor = MakeTensor(type, value.is_external_input ? inputs[id] : value.dims);
     if (!tensor && value.is_external_output) {
-      tensor = GuardedTensor::Create(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
+      tensor = MakeTensor(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
     }
     if (!tensor) return std::nullopt;
-    if (value.is_external_input) Fill(tensor->bytes(), type, seed + id);
+    if (value.is_external_input) FillNumbers(tensor->bytes(), type, seed + id, /*special=*/true);
     tensors[id] = *std::move(tensor);
   }
   std::vector<TensorView> views;
@@ -148,14 +73,6 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
         << Describe(value) << ": has other sizes than " << ToString((*shapes)[i]);
   }
   return status;
-}
-
-std::vector<Dims> InputBounds(const Graph& graph) {
-  std::vector<Dims> bounds(graph.num_externals);
-  for (const Value& value : graph.values) {
-    if (value.is_external_input) bounds[*value.external_id] = value.dims;
-  }
-  return bounds;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <format>
 #include <vector>
@@ -289,14 +290,23 @@ TEST(MemoryLimit, CountsWhatPackedStepsNeed) {
       context.load_options["packed_kernels"] = packed;
       return BlobRunner::Load(SwitchyardBackend(), model.payloads[0].bytes, context);
     };
-    // The least limit with which it loads, and, with packed kernels, runs on one.
+    const auto graph = ReadPayload(model.payloads[0].bytes, model.named_data.get());
+    ASSERT_TRUE(graph) << graph.error().ToString();
+    std::vector<OwnedTensor> tensors(graph->num_externals);
+    for (const Value& value : graph->values) {
+      if (!value.external_id) continue;
+      tensors[*value.external_id] =
+          OwnedTensor(*ExternalElementType(value.type), value.dims.span());
+    }
+    // The least limit with which it runs at its bounds and, with packed kernels, on one.
     const auto least = [&](bool packed) {
       int64_t refused = -1, accepted = int64_t{1} << 30;
       while (accepted - refused > 1) {
         const int64_t middle = refused + (accepted - refused) / 2;
         auto runner = load(middle, packed);
-        const bool is_enough =
-            runner && (!packed || LoadedReport(*runner->handle()).NumPacked() > 0);
+        const bool is_enough = runner &&
+                               (!packed || LoadedReport(*runner->handle()).NumPacked() > 0) &&
+                               runner->Run(tensors);
         (is_enough ? accepted : refused) = middle;
       }
       return accepted;
@@ -314,17 +324,89 @@ TEST(MemoryLimit, CountsWhatPackedStepsNeed) {
 
     auto runner = load(packed, true);
     ASSERT_TRUE(runner) << runner.error().ToString();
-    const auto graph = ReadPayload(model.payloads[0].bytes, model.named_data.get());
-    ASSERT_TRUE(graph) << graph.error().ToString();
-    std::vector<OwnedTensor> tensors(graph->num_externals);
-    for (const Value& value : graph->values) {
-      if (!value.external_id) continue;
-      tensors[*value.external_id] =
-          OwnedTensor(*ExternalElementType(value.type), value.dims.span());
-    }
     const Status status = runner->Run(tensors);
     EXPECT_TRUE(status) << status.error().ToString();
   }
+}
+
+// A program may be exported for far larger images than it ever gets. What it could need says
+// nothing of what it does need.
+TEST(MemoryLimit, BoundsFarAboveUseAreNotCounted) {
+  constexpr size_t kLarge = size_t{1} << 20, kHeight = 16, kWidth = 12;
+  test::GraphBuilder b;
+  const ValueIndex x = b.Input(DataType::kF32, {1, kLarge, kLarge, 2});
+  const ValueIndex y = b.Output(DataType::kF32, {1, kLarge, kLarge, 3});
+  const ValueIndex inner = b.Internal(DataType::kF32, {1, kLarge, kLarge, 3});
+  const ConvolutionAttributes first{.padding_top = 1,
+                                    .padding_right = 1,
+                                    .padding_bottom = 1,
+                                    .padding_left = 1,
+                                    .kernel_height = 3,
+                                    .kernel_width = 3,
+                                    .group_input_channels = 2,
+                                    .group_output_channels = 3};
+  const ConvolutionAttributes second{.group_input_channels = 3, .group_output_channels = 3};
+  b.Add(NodeKind::kConv2d, {x, b.Constant(DataType::kF32, {3, 3, 3, 2}, std::vector<float>(54, 1))},
+        {inner}, first);
+  b.Add(NodeKind::kConv2d,
+        {inner, b.Constant(DataType::kF32, {3, 1, 1, 3}, std::vector<float>(9, 1))}, {y}, second);
+  const auto payload = WritePayload(b.Build());
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  for (const bool packed : {true, false}) {
+    SCOPED_TRACE(packed);
+    InitContext context;
+    context.load_options["packed_kernels"] = packed;
+    context.load_options["max_workspace_bytes"] = int64_t{1} << 20;
+    auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
+    ASSERT_TRUE(runner) << runner.error().ToString();
+    // As `explain` says, whatever the bounds need.
+    RouteOptions routes;
+    routes.packed_kernels = packed;
+    const auto explained =
+        ExplainGraph(*ReadPayload(payload->bytes, nullptr), HostCpuFeatures(), routes);
+    ASSERT_TRUE(explained) << explained.error().ToString();
+    EXPECT_EQ(LoadedReport(*runner->handle()).NumPacked(), explained->NumPacked());
+    const auto run = [&](size_t height, size_t width) {
+      std::vector<OwnedTensor> tensors = {
+          OwnedTensor(ElementType::kF32, std::vector<size_t>{1, height, width, 2}),
+          OwnedTensor(ElementType::kF32, std::vector<size_t>{1, height, width, 3})};
+      const std::vector<float> ones(height * width * 2, 1.0f);
+      std::memcpy(tensors[0].bytes().data(), ones.data(), ones.size() * sizeof(float));
+      const Status status = runner->Run(tensors);
+      if (status) {
+        float inside;
+        std::memcpy(&inside, tensors[1].bytes().data() + (width + 1) * 3 * sizeof(float),
+                    sizeof(inside));
+        EXPECT_EQ(inside, 3 * 9 * 2.0f);  // channels of nine elements of two channels
+      }
+      return status;
+    };
+    ASSERT_TRUE(run(kHeight, kWidth));
+    const Status refused = run(512, 512);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::kMemoryAllocationFailed);
+    EXPECT_THAT(refused.error().message,
+                testing::AllOf(HasSubstr("with dimensions [1, 512, 512, 3] needs 3145728 bytes"),
+                               HasSubstr("expected at most 1048576 (option max_workspace_bytes)"),
+                               HasSubstr("set it to 3145728 or more")));
+    EXPECT_TRUE(run(kHeight, kWidth));
+  }
+}
+
+// What every input needs is refused at load.
+TEST(MemoryLimit, WhatNoInputGetsAlongWithoutIsRefusedAtLoad) {
+  test::GraphBuilder b;
+  const ValueIndex padded = b.Internal(DataType::kF32, {1});
+  b.Add(NodeKind::kStaticConstantPad, {b.Input(DataType::kF32, {8})}, {padded},
+        PadAttributes{{1u << 20}, {0}});
+  b.Add(NodeKind::kAbs, {padded}, {b.Output(DataType::kF32, {1})});
+  const auto payload = WritePayload(b.Build());
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  InitContext context;
+  context.load_options["max_workspace_bytes"] = int64_t{1} << 22;
+  const auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
+  ASSERT_FALSE(runner);
+  EXPECT_THAT(runner.error().message, HasSubstr("with dimensions [1048577] needs 4194308 bytes"));
 }
 
 // Two layers of which one packs more rows than fit: the other one stays packed.
@@ -356,7 +438,7 @@ TEST(MemoryLimit, LeavesPackedWhatFits) {
     return packed;
   };
   // The least limit of all three; below it the largest goes first, then the second.
-  int64_t refused = 0, accepted = 1 << 20;
+  int64_t refused = kRows * (32 + 512 + 64), accepted = 1 << 20;  // from what stock takes on
   while (accepted - refused > 1) {
     const int64_t middle = refused + (accepted - refused) / 2;
     (packed_nodes(middle) == std::vector{true, true, true} ? accepted : refused) = middle;

@@ -41,6 +41,7 @@ class RecordingBackend final : public Backend {
 
   Result<DelegateHandle*> Init(const InitContext& context,
                                std::span<const std::byte> bytes) override {
+    if (throws) throw std::bad_alloc();
     payload.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     services = context.services;
     method_name = context.method_name;
@@ -60,6 +61,7 @@ class RecordingBackend final : public Backend {
 
   Status Execute(const ExecuteContext& context, DelegateHandle* delegate,
                  std::span<TensorView> views) override {
+    if (throws) throw std::bad_alloc();
     handle = delegate;
     arguments.assign(views.begin(), views.end());
     if (used && views[*used].error != nullptr) return std::unexpected(*views[*used].error);
@@ -89,12 +91,14 @@ class RecordingBackend final : public Backend {
   void Destroy(DelegateHandle* delegate) override { delete delegate; }
 
   Status SetOption(std::string_view key, const OptionValue& value) override {
+    if (throws) throw std::bad_alloc();
     if (key.starts_with("bad")) return Fail(ErrorCode::kInvalidArgument, "{} is bad", key);
     if (key.starts_with("worse")) return Fail(ErrorCode::kNotSupported, "{} is worse", key);
     options[std::string(key)] = value;
     return {};
   }
   Result<OptionValue> GetOption(std::string_view key) const override {
+    if (throws) throw std::bad_alloc();
     if (key.starts_with("bad")) return Fail(ErrorCode::kInvalidState, "{} is bad", key);
     const auto option = options.find(std::string(key));
     if (option == options.end()) return Fail(ErrorCode::kNotFound, "no {}", key);
@@ -102,6 +106,7 @@ class RecordingBackend final : public Backend {
   }
 
   bool available = true;
+  bool throws = false;  // as where there is no memory
   std::optional<Error> failure;
   std::vector<std::string> keys_to_read;
   std::vector<size_t> resize_last_to;
@@ -365,6 +370,19 @@ TEST_F(ExecutorchDoor, ExecuteErrorsKeepTheirCode) {
     EXPECT_EQ(static_cast<uint32_t>(error), static_cast<uint32_t>(code));
     EXPECT_EQ(std::string("Error::") + std::string(ErrorCodeName(code)), et::to_string(error));
   }
+}
+
+TEST_F(ExecutorchDoor, OutOfMemoryIsAnErrorOfEveryCall) {
+  handle_ = Init().get();
+  backend_.throws = true;
+  EXPECT_EQ(Init().error(), et::Error::MemoryAllocationFailed);
+  EXPECT_EQ(Execute({}), et::Error::MemoryAllocationFailed);
+  et::BackendOptionContext context;
+  et::BackendOption options[] = {Option("one", true)};
+  et::Span<et::BackendOption> all(options, 1);
+  EXPECT_EQ(door_->set_option(context, all), et::Error::MemoryAllocationFailed);
+  EXPECT_EQ(door_->get_option(context, all), et::Error::MemoryAllocationFailed);
+  EXPECT_EQ(frees_, 1);
 }
 
 TEST_F(ExecutorchDoor, ResizingFollowsTheTensor) {

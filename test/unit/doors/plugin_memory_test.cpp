@@ -87,10 +87,17 @@ TEST(PluginMemory, EveryFailureIsAnErrorOfItsCall) {
       ASSERT_EQ(status, SWITCHYARD_MEMORY_ALLOCATION_FAILED) << message.str();
       ASSERT_NE(message.str(), "");
     }
-    // Whether the instance can still be used, it says.
-    status = plugin->load(instance, &load, &delegate, message);
-    ASSERT_TRUE(worked ? status == SWITCHYARD_OK : status == SWITCHYARD_INVALID_STATE)
-        << status << message.str();
+    // The instance goes on; a delegate may not.
+    if (delegate != nullptr) {
+      status = plugin->execute(delegate, &execution, message);
+      ASSERT_TRUE(status == SWITCHYARD_OK || status == SWITCHYARD_INVALID_STATE) << message.str();
+      ASSERT_EQ(plugin->destroy(delegate, message), SWITCHYARD_OK) << message.str();
+      delegate = nullptr;
+    }
+    ASSERT_EQ(plugin->load(instance, &load, &delegate, message), SWITCHYARD_OK) << message.str();
+    ASSERT_EQ(plugin->execute(delegate, &execution, message), SWITCHYARD_OK) << message.str();
+    ASSERT_EQ(plugin->destroy(delegate, message), SWITCHYARD_OK) << message.str();
+    ASSERT_EQ(plugin->destroy_instance(instance, message), SWITCHYARD_OK) << message.str();
   }
   EXPECT_TRUE(worked);
   EXPECT_GT(failed, 50u);  // else the module got another operator new

@@ -60,7 +60,7 @@ std::string Summary(const test::Model& model) {
     FuseGraph(*graph);
     const Status check = CheckGraph(*graph);
     EXPECT_TRUE(check) << check.error().ToString();
-    const Result<std::vector<Dims>> shapes = InferShapesAtBounds(*graph);
+    const Result<std::vector<Dims>> shapes = InferBounds(*graph);
     EXPECT_TRUE(shapes) << shapes.error().ToString();
     if (!check || !shapes) return "broken by fusing";
     const GraphIndex index(*graph);

@@ -28,7 +28,7 @@ namespace switchyard::test {
 inline Verdict Judge(const Graph& graph, std::string_view shapes_refuse = "") {
   const Status check = CheckGraph(graph);
   EXPECT_TRUE(check) << check.error().ToString();
-  Result<std::vector<Dims>> shapes = InferShapesAtBounds(graph);
+  Result<std::vector<Dims>> shapes = InferBounds(graph);
   EXPECT_EQ(shapes.has_value(), shapes_refuse.empty());
   if (!shapes) {
     EXPECT_THAT(shapes.error().message, testing::HasSubstr(shapes_refuse));

@@ -4,7 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 
+#include "schema/writer.h"
+#include "test/support/graph_builder.h"
 #include "test/unit/tools/command.h"
 #include "tools/compare.h"
 
@@ -72,6 +75,75 @@ TEST_F(RunCommand, InputsThatDoNotFitAreUsage) {
   ToolRun wrong_type = Switchyard({"run", program, "--input", path});
   EXPECT_EQ(wrong_type.code, 2);
   EXPECT_THAT(wrong_type.err, HasSubstr("input 0 is float64 [1, 40], expected float32 ["));
+}
+
+// The runtime takes data as they are, so whoever gives them has to have them in the program's
+// order.
+TEST_F(RunCommand, GivesInputsInTheProgramsOrder) {
+  const std::string model = "conv.fp32.channels_last";
+  ToolRun run = Switchyard(
+      {"run", Program(model), "--input", Input(model), "--output-dir", scratch_.string()});
+  ASSERT_EQ(run.code, 0) << run.err;
+  auto got = ReadNpy(scratch_ / "output_0.npy");
+  auto expected = ReadNpy(Data(model) / "case0/expected_0.npy");
+  ASSERT_TRUE(got.has_value() && expected.has_value());
+  const Comparison comparison = Compare(*got, *expected, {1e-4, 1e-4, {}});
+  EXPECT_TRUE(comparison.pass) << comparison.mismatch;
+}
+
+class RunPayloadCommand : public RunCommand {
+ protected:
+  // Paths of a payload, and of an input with the numbers from 0 on.
+  std::string PayloadOf(const Graph& graph) {
+    const Result<Payload> payload = WritePayload(graph);
+    EXPECT_TRUE(payload) << payload.error().ToString();
+    Write(scratch_ / "payload.xnn",
+          {reinterpret_cast<const char*>(payload->bytes.data()), payload->bytes.size()});
+    return (scratch_ / "payload.xnn").string();
+  }
+  std::string Numbers(const Dims& shape) {
+    std::vector<float> numbers(*shape.NumElements());
+    std::iota(numbers.begin(), numbers.end(), 0.0f);
+    const auto bytes = std::as_bytes(std::span(numbers));
+    const std::string path = (scratch_ / "x.npy").string();
+    EXPECT_TRUE(WriteNpy(
+        path, {ArrayType::kF32, {shape.begin(), shape.end()}, {bytes.begin(), bytes.end()}}));
+    return path;
+  }
+};
+
+// A payload has its dimensions as they lie in memory, and takes inputs so, cubes too.
+TEST_F(RunPayloadCommand, Images) {
+  test::GraphBuilder b;
+  const ValueIndex x = b.Input(DataType::kF32, {1, 2, 2, 2});
+  const ValueIndex y = b.Output(DataType::kF32, {1, 1, 2, 2});
+  PoolingAttributes pooling;
+  pooling.pooling_height = 2;
+  b.Add(NodeKind::kMaxPooling2d, {x}, {y}, pooling);
+  const std::string payload = PayloadOf(b.Build());
+  ToolRun run = Switchyard({"run", payload, "--input", Numbers({1, 2, 2, 2})});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("output 0: float32 [1, 1, 2, 2]  min 4  max 7  mean 5.5"));
+
+  run = Switchyard({"run", payload, "--input", Numbers({1, 3, 2, 2})});
+  EXPECT_EQ(run.code, 2);
+  EXPECT_THAT(run.err, HasSubstr("is float32 [1, 3, 2, 2], expected float32 [1, 2, 2, 2] or less"));
+}
+
+TEST_F(RunPayloadCommand, EmptyOutput) {
+  test::GraphBuilder b;
+  const ValueIndex x = b.Input(DataType::kF32, {2, 3});
+  const ValueIndex y = b.Output(DataType::kF32, {2, 3});
+  b.Add(NodeKind::kAbs, {x}, {y});
+  const std::string payload = PayloadOf(b.Build());
+  ToolRun run = Switchyard({"run", payload, "--input", Numbers({0, 3})});
+  ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.out, "output 0: float32 [0, 3] (empty)\n");
+
+  run = Switchyard({"run", payload, "--input", Numbers({0, 3}), "--json"});
+  ASSERT_EQ(run.code, 0) << run.err;
+  const auto output = nlohmann::json::parse(run.out)["outputs"][0];
+  EXPECT_TRUE(output["min"].is_null() && output["max"].is_null() && output["mean"].is_null());
 }
 
 TEST_F(RunCommand, UsageErrors) {

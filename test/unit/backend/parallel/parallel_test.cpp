@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -86,6 +87,21 @@ TEST_P(BackendParallel, ManyCallersShareOnePool) {
   }
   for (std::thread& caller : callers) caller.join();
   for (const auto& result : results) EXPECT_THAT(result, Each(50));
+}
+
+// A tile that runs out of memory, on whatever thread, is the caller's to hear of; the pool goes on.
+TEST_P(BackendParallel, OutOfMemoryReachesTheCaller) {
+  std::atomic<size_t> visits = 0;
+  const auto tile = [&](size_t i, size_t, size_t, size_t) {
+    ++visits;
+    if (i % 2 == 1) throw std::bad_alloc();
+  };
+  for (int repeat = 0; repeat < 3; ++repeat) {
+    EXPECT_THROW(ParallelFor(pool_.get(), 16, 1, 1, 1, tile), std::bad_alloc);
+  }
+  EXPECT_EQ(visits, 48u);
+  ParallelFor(pool_.get(), 16, 1, 16, 1, tile);
+  EXPECT_EQ(visits, 49u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Threads, BackendParallel, ::testing::Values(0, 1, 3),

@@ -72,7 +72,7 @@ TEST(DecomposeGraph, AttentionBecomesItsParts) {
   EXPECT_EQ(graph.nodes[2].flags, kFlagTransposeWeights);
   EXPECT_EQ(graph.nodes[5].flags, 0u);
   EXPECT_EQ(graph.nodes[5].output_max, 3);
-  const auto shapes = InferShapesAtBounds(graph);
+  const auto shapes = InferBounds(graph);
   ASSERT_TRUE(shapes) << shapes.error().ToString();
   // What they say of themselves is what follows.
   for (ValueIndex i = 0; i < graph.values.size(); ++i) {
@@ -86,18 +86,18 @@ TEST(DecomposeGraph, NarrowFloatsAreComputedInF32) {
     EXPECT_THAT(Kinds(graph), ElementsAre(kAbs, kConvert, kConvert, kConvert, kConvert, kConvert,
                                           kMultiply, kBatchMatrixMultiply, kAdd, kSoftmax,
                                           kBatchMatrixMultiply, kConvert, kAbs));
-    EXPECT_TRUE(InferShapesAtBounds(graph));
+    EXPECT_TRUE(InferBounds(graph));
   }
 }
 
 TEST(DecomposeGraph, HeadsAreBroadcast) {
   const Graph one_head = Decomposed(Model(kF32, {.key = {2, 1, 5, 8}, .value = {2, 1, 5, 6}}));
-  EXPECT_TRUE(InferShapesAtBounds(one_head));
+  EXPECT_TRUE(InferBounds(one_head));
   const Graph query_of_one = Decomposed(Model(kF32, {.query = {2, 1, 4, 8}}));
-  const auto shapes = InferShapesAtBounds(query_of_one);
+  const auto shapes = InferBounds(query_of_one);
   ASSERT_TRUE(shapes) << shapes.error().ToString();
   EXPECT_EQ(shapes->at(query_of_one.nodes.back().outputs[0]), (Dims{2, 3, 4, 6}));
-  EXPECT_TRUE(InferShapesAtBounds(Decomposed(Model(kF32, {.key = {5, 8}, .value = {5, 6}}))));
+  EXPECT_TRUE(InferBounds(Decomposed(Model(kF32, {.key = {5, 8}, .value = {5, 6}}))));
 }
 
 TEST(DecomposeGraph, DimsThatDoNotFitAreRefused) {
@@ -117,7 +117,9 @@ TEST(DecomposeGraph, DimsThatDoNotFitAreRefused) {
       {{.mask = {4, 4}}, "node 1 Add of ScaledDotProductAttention: its inputs have dimensions"},
   };
   for (const auto& [bounds, message] : cases) {
-    const auto shapes = InferShapesAtBounds(Decomposed(Model(kF32, bounds)));
+    const auto shapes = InferShapes(
+        Decomposed(Model(kF32, bounds)),
+        std::vector<Dims>{bounds.query, bounds.key, bounds.value, bounds.scale, bounds.mask});
     ASSERT_FALSE(shapes) << message;
     EXPECT_THAT(shapes.error().message, HasSubstr(message));
   }
@@ -139,7 +141,7 @@ TEST(DecomposeGraph, TransposedKeysAreFused) {
   EXPECT_THAT(Kinds(graph),
               ElementsAre(kMultiply, kBatchMatrixMultiply, kAdd, kSoftmax, kBatchMatrixMultiply));
   EXPECT_EQ(graph.nodes[1].flags, 0u);
-  EXPECT_TRUE(InferShapesAtBounds(graph));
+  EXPECT_TRUE(InferBounds(graph));
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ void ForEachPayload(Function function) {
 // The exporter has written the dims of every value at the bounds: an independent source.
 TEST(RealModels, InferredShapesAreTheFiles) {
   ForEachPayload([](const Graph& graph) {
-    const Result<std::vector<Dims>> shapes = InferShapesAtBounds(graph);
+    const Result<std::vector<Dims>> shapes = InferBounds(graph);
     ASSERT_TRUE(shapes) << shapes.error().ToString();
     for (const Node& node : graph.nodes) {
       for (const ValueIndex i : node.outputs) {

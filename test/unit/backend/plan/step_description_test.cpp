@@ -33,7 +33,7 @@ Described DescribeOn(const test::Model& model, const test::ModelPayload& payload
   EXPECT_TRUE(graph) << graph.error().ToString();
   Described d = {.graph = *std::move(graph), .plan = {}, .steps = {}};
   FuseGraph(d.graph);
-  const auto shapes = InferShapesAtBounds(d.graph);
+  const auto shapes = InferBounds(d.graph);
   const auto cpu = ParseCpu(tier, HostCpuFeatures());
   EXPECT_TRUE(shapes && cpu);
   const auto routes =

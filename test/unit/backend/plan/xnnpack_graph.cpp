@@ -255,8 +255,11 @@ xnn_status XnnpackGraph::Create(const Graph& graph) {
 }
 
 xnn_status XnnpackGraph::Reshape(std::span<const Dims> shapes) {
+  // XNNPACK does not propagate the shape of an argmax's indices.
+  const Node& node = graph_->nodes.back();
+  const ValueIndex indices = node.kind == NodeKind::kArgMaxPooling2d ? node.outputs[1] : kNoValue;
   for (ValueIndex i = 0; i < graph_->values.size(); ++i) {
-    if (!graph_->values[i].is_external_input) continue;
+    if (!graph_->values[i].is_external_input && i != indices) continue;
     const xnn_status status =
         xnn_reshape_external_value(runtime_.get(), i, shapes[i].rank(), shapes[i].data());
     if (status != xnn_status_success) return status;

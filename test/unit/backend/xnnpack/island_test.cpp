@@ -188,7 +188,7 @@ TEST(Island, RunWithoutReshapeIsAnError) {
   const auto workspace = XnnpackWorkspace::Create();
   ASSERT_TRUE(workspace);
   const StockEnvironment environment{
-      .cpu = HostCpuFeatures(), .bounds = {}, .thread_pool = nullptr, .workspace = *workspace};
+      .cpu = HostCpuFeatures(), .thread_pool = nullptr, .workspace = *workspace};
   ConstantData constants{
       .bytes = std::vector<const std::byte*>(graph.values.size(), nullptr),
       .is_consumed = ConsumedByPacking(graph),

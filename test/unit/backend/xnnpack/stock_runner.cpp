@@ -85,11 +85,7 @@ Result<std::unique_ptr<StockRunner>> StockRunner::Create(const Graph& graph,
     if (!is_consumed) runner->constant_data_[i] = copy.data();
     (is_consumed ? consumed : runner->kept_).push_back(std::move(copy));
   }
-  // Steps refuse by themselves what shape inference would refuse before them.
-  const std::vector<Dims> bounds =
-      InferShapesAtBounds(graph).value_or(std::vector<Dims>(graph.values.size()));
   StockEnvironment environment{.cpu = options.cpu,
-                               .bounds = bounds,
                                .thread_pool = runner->pool_,
                                .workspace = options.workspace,
                                .use_remedies = options.use_remedies};
