@@ -75,6 +75,7 @@ CompiledDelegate::CompiledDelegate(const InitContext& context, const LoadOptions
     : services_(context.services),
       options_(options),
       is_traced_(context.is_traced || context.services.tracer != nullptr),
+      has_exported_dim_orders_(context.has_exported_dim_orders),
       workspace_(std::move(workspace)) {}
 
 CompiledDelegate::~CompiledDelegate() {
@@ -115,7 +116,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   cpu_ = {HostCpuFeatures(), allowed};
   SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(),
                                         cpu_.allowed, options_.routes));
-  layouts_.emplace(graph_);
+  layouts_.emplace(graph_, /*likely=*/!has_exported_dim_orders_);
   data_.assign(graph_.values.size(), nullptr);
 
   if (!options_.packed_cache_path.empty()) {

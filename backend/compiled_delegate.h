@@ -106,7 +106,8 @@ class CompiledDelegate : public DelegateHandle {
 
   const HostServices services_;
   const LoadOptions options_;
-  const bool is_traced_;  // at load; one that is traced later makes its trace then
+  const bool is_traced_;                // at load; one that is traced later makes its trace then
+  const bool has_exported_dim_orders_;  // as in InitContext
   const std::shared_ptr<Workspace> workspace_;
   std::shared_ptr<PackedStore> packed_store_;  // null without packed_cache_path
 

@@ -24,6 +24,9 @@ struct InitContext {
   // unless an option forbids it; a tracer in `services` says the same.
   bool is_traced = false;
   const void* model = nullptr;  // equal for the delegates of one loaded model; for PerModel sharing
+  // All arguments will have the dim orders that the payload was exported for. Without this promise
+  // an input is refused, too, whose order is not impossible for the graph but unlikely.
+  bool has_exported_dim_orders = false;
 };
 
 struct ExecuteContext {

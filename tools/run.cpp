@@ -219,7 +219,7 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
                 "{}: takes {} inputs, {} were given; pass one for each that `inspect` lists",
                 object, wanted, inputs.size());
   }
-  const Layouts layouts(*graph);
+  const Layouts layouts(*graph, /*likely=*/true);
   std::vector<OwnedTensor> tensors;
   std::vector<std::vector<uint8_t>> dim_orders(externals.size());  // empty: the default
   for (size_t id = 0; id < externals.size(); ++id) {

@@ -332,6 +332,8 @@ class ExecutorchDoor final : public et::BackendInterface {
                   "puts them there");
     }
     InitContext ours;
+    // A method's tensors keep the program's dim orders, whatever the caller's tensors have.
+    ours.has_exported_dim_orders = true;
     ours.services.logger = &TheHostLogger();
     ours.services.thread_pool = executorch::extension::threadpool::get_pthreadpool();
     std::optional<HostNamedData> named_data;

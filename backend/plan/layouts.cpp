@@ -122,9 +122,9 @@ uint32_t FindRoot(std::vector<uint32_t>& parents, uint32_t value) {
 
 }  // namespace
 
-Layouts::Layouts(const Graph& graph) {
+Layouts::Layouts(const Graph& graph, bool likely) {
   JoinValues(graph);
-  AddEvidence(graph);
+  AddEvidence(graph, likely);
   for (ValueIndex i = 0; i < graph.values.size(); ++i) {
     const Value& value = graph.values[i];
     if (!value.is_external_input && !value.is_external_output) continue;
@@ -157,7 +157,7 @@ void Layouts::JoinValues(const Graph& graph) {
   is_one_of_the_two_.assign(num_groups, false);
 }
 
-void Layouts::AddEvidence(const Graph& graph) {
+void Layouts::AddEvidence(const Graph& graph, bool likely) {
   std::vector<std::pair<uint32_t, Layout>> evidence;
   std::vector<std::pair<uint32_t, uint32_t>> transposes;  // by 0, 2, 3, 1: groups read and written
   for (const Node& node : graph.nodes) {
@@ -186,7 +186,7 @@ void Layouts::AddEvidence(const Graph& graph) {
     // The exporter's, or both sides are in one layout.
     implications_.push_back({read, is_to ? Layout::kChannelsLast : Layout::kDefault, written});
     implications_.push_back({written, is_to ? Layout::kDefault : Layout::kChannelsLast, read});
-    if (is_to) transposes.emplace_back(read, written);
+    if (is_to && likely) transposes.emplace_back(read, written);
   }
   std::ranges::sort(implications_, {}, &Implication::from);
 
@@ -194,8 +194,7 @@ void Layouts::AddEvidence(const Graph& graph) {
   // graph says something of gets more.
   std::vector<LayoutClaims> claims = claims_;
   for (const auto& [group, layout] : evidence) Claim(group, layout, kTheGraph, claims);
-  // A transpose to channels last that is the model's own, of a value in channels last, is rare:
-  // what it reads is in the default order unless something shows otherwise.
+  // What is likely, unless something shows otherwise.
   std::erase_if(transposes, [&](const auto& transpose) {
     const LayoutClaims& read = claims[transpose.first];
     const LayoutClaims& written = claims[transpose.second];

@@ -31,8 +31,10 @@ using LayoutClaims = std::array<uint32_t, 2>;  // by Layout
 
 class Layouts {
  public:
-  // Linear in the size of the graph, but for a sort.
-  explicit Layouts(const Graph& graph);
+  // Linear in the size of the graph, but for a sort. With `likely`, what reads a value by a
+  // transpose to channels last, and goes on to images, counts as the exporter's way from the
+  // default order, although the model may have that transpose for a value in channels last.
+  Layouts(const Graph& graph, bool likely);
 
   // Values that are in one layout, whichever it is, are of one group. Constants are of none: the
   // exporter writes each in the order of its reader.
@@ -57,7 +59,7 @@ class Layouts {
     uint32_t to;
   };
   void JoinValues(const Graph& graph);
-  void AddEvidence(const Graph& graph);
+  void AddEvidence(const Graph& graph, bool likely);
 
   std::vector<uint32_t> groups_;  // by value
   std::vector<LayoutClaims> claims_;

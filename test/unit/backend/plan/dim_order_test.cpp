@@ -77,7 +77,7 @@ class DimOrder : public testing::TestWithParam<Case> {};
 TEST_P(DimOrder, Gives) {
   const Case& c = GetParam();
   const Graph graph = GraphWith(c.bounds, c.reader);
-  const Layouts layouts(graph);
+  const Layouts layouts(graph, /*likely=*/true);
   const size_t rank = c.bounds.rank();
   const TensorView arguments[] = {
       View(c.sizes, c.dim_order),

@@ -84,7 +84,7 @@ struct Arguments {
 
 TEST(RealModels, WantedOrdersAtTheBoundsAreAccepted) {
   ForEachPayload([](const Graph& graph) {
-    const Layouts layouts(graph);
+    const Layouts layouts(graph, /*likely=*/true);
     const Arguments arguments(graph, layouts);
     ArgumentOrders orders(graph, layouts, arguments.views);
     for (ValueIndex i = 0; i < graph.values.size(); ++i) {
@@ -99,7 +99,7 @@ TEST(RealModels, WantedOrdersAtTheBoundsAreAccepted) {
 // No value of the exporter's is in both layouts.
 TEST(RealModels, LayoutsAreConsistent) {
   ForEachPayload([](const Graph& graph) {
-    for (const LayoutClaims& claims : Layouts(graph).claims()) {
+    for (const LayoutClaims& claims : Layouts(graph, /*likely=*/true).claims()) {
       EXPECT_TRUE(claims[0] == kNobody || claims[1] == kNobody);
     }
   });
@@ -115,7 +115,7 @@ TEST(RealModels, ChannelsLast) {
   const auto index = static_cast<ValueIndex>(input - graph->values.begin());
   ASSERT_EQ(input->dims.rank(), 4u);
 
-  const Layouts layouts(*graph);
+  const Layouts layouts(*graph, /*likely=*/true);
   Arguments arguments(*graph, layouts);
   TensorView& view = arguments.views[*input->external_id];
   EXPECT_THAT(std::span(view.dim_order).first(4), testing::ElementsAre(0, 2, 3, 1));
