@@ -41,6 +41,10 @@ Status LowerTranspose(Lowering& lowering) {
   const size_t rank = lowering.input(0).dims.rank();
   SWITCHYARD_ASSIGN(const Sizes sizes, ToSizes(lowering, permutation, rank, "dimensions permuted"));
   SWITCHYARD_ASSIGN(const Ends ends, DefineEnds(lowering, kMovableTypes));
+  if (rank == 0) {
+    return lowering.Check(
+        xnn_define_copy(lowering.subgraph(), ends.input, ends.output, /*flags=*/0));
+  }
   return lowering.Check(xnn_define_static_transpose(lowering.subgraph(), rank, sizes.data(),
                                                     ends.input, ends.output, /*flags=*/0));
 }

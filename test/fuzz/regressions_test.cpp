@@ -1,18 +1,16 @@
 // What the fuzzers found, and a few hundred drawn graphs, wherever the tests run: it is under
 // emulation that the packed kernels are judged.
+#include "test/fuzz/regressions.h"
+
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <format>
 #include <span>
 #include <string>
-#include <vector>
 
 #include "test/conformance/random.h"
 #include "test/fuzz/drawn_case.h"
 #include "test/fuzz/known_data.h"
-#include "test/support/test_data.h"
 #include "test/unit/backend/hostile_run.h"
 
 namespace switchyard::fuzz {
@@ -25,30 +23,6 @@ constexpr size_t kNumDrawn = 60;
 constexpr size_t kNumDrawn = 300;
 #endif
 constexpr size_t kDrawnBytes = 64;
-
-struct Input {
-  std::string name;
-  std::vector<std::byte> bytes;
-};
-// Of regressions/`target`, sorted by name.
-std::vector<Input> Regressions(std::string_view target) {
-  std::vector<Input> inputs;
-  const std::filesystem::path folder = std::filesystem::path(SWITCHYARD_FUZZ_REGRESSIONS) / target;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    Result<std::vector<std::byte>> bytes = test::ReadFile(entry.path());
-    EXPECT_TRUE(bytes) << bytes.error().ToString();
-    if (bytes) inputs.push_back({entry.path().filename().string(), *std::move(bytes)});
-  }
-  EXPECT_FALSE(inputs.empty()) << folder << " has no files";
-  std::ranges::sort(inputs, {}, &Input::name);
-  return inputs;
-}
-
-std::string Hex(std::span<const uint8_t> bytes) {
-  std::string hex;
-  for (uint8_t byte : bytes) hex += std::format("{:02x}", byte);
-  return hex;
-}
 
 TEST(FuzzDifferential, DrawnGraphsAgreeWithTheReference) {
   test::CrashReporter reporter;

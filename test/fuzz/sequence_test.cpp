@@ -12,6 +12,7 @@
 #include "schema/node_kinds.h"
 #include "test/conformance/random.h"
 #include "test/fuzz/drawn_graph.h"
+#include "test/fuzz/regressions.h"
 #include "test/unit/backend/hostile_run.h"
 
 namespace switchyard::fuzz {
@@ -25,12 +26,6 @@ constexpr size_t kNumDrawn = 600;
 #endif
 constexpr size_t kDrawnBytes = 192;
 
-std::string Hex(std::span<const uint8_t> bytes) {
-  std::string hex;
-  for (uint8_t byte : bytes) hex += std::format("{:02x}", byte);
-  return hex;
-}
-
 TEST(FuzzSequence, DrawnGraphsAnswerLikeFreshDelegates) {
   const char* wanted = std::getenv("SWITCHYARD_TEST_DRAWN");
   const size_t count = wanted == nullptr ? kNumDrawn : std::strtoul(wanted, nullptr, 10);
@@ -43,31 +38,32 @@ TEST(FuzzSequence, DrawnGraphsAnswerLikeFreshDelegates) {
     const auto bytes = random.Integers<uint8_t>(kDrawnBytes, 0, 255);
     const DrawnGraph drawn = DrawGraph(bytes);
     reporter.Running(std::format("drawn {}: {}", i, drawn.name));
-    for (const Node& node : drawn.graph.nodes)
-      if (auto* a = std::get_if<PoolingAttributes>(&node.attributes))
-        printf("p %u %u %u %u k %u %u s %u %u d %u %u f %x\n", a->padding_top, a->padding_right,
-               a->padding_bottom, a->padding_left, a->pooling_height, a->pooling_width,
-               a->stride_height, a->stride_width, a->dilation_height, a->dilation_width,
-               node.flags);
-    fflush(stdout);
+    std::string reason;
+    const SequenceOutcome outcome = CheckSequence(bytes, &reason);
+    ASSERT_EQ(outcome.wrong, "") << "\n  reproduce: echo " << Hex(bytes)
+                                 << " | xxd -r -p > test/fuzz/regressions/sequence/NAME";
+    num_refused += outcome.is_refused;
+    num_runs += drawn.runs.size();
+    num_ran += outcome.num_ran;
+    if (outcome.is_refused) refusals.insert(reason.substr(reason.rfind('\n') + 1));
+    for (const Node& node : drawn.graph.nodes) kinds.insert(node.kind);
   }
-  std::string reason;
-  const SequenceOutcome outcome = CheckSequence(bytes, &reason);
-  ASSERT_EQ(outcome.wrong, "") << "\n  reproduce: echo " << Hex(bytes)
-                               << " | xxd -r -p > test/fuzz/regressions/sequence/NAME";
-  num_refused += outcome.is_refused;
-  num_runs += drawn.runs.size();
-  num_ran += outcome.num_ran;
-  if (outcome.is_refused) refusals.insert(reason.substr(reason.rfind('\n') + 1));
-  for (const Node& node : drawn.graph.nodes) kinds.insert(node.kind);
+  std::cout << std::format("{} graphs, {} refused; {} of {} executes gave an answer\n", count,
+                           num_refused, num_ran, num_runs);
+  for (const std::string& refusal : refusals) std::cout << "refused:" << refusal << "\n";
+  // Otherwise it shows little.
+  EXPECT_LE(num_refused, count / 100);
+  EXPECT_GE(num_ran, num_runs * 3 / 4);
+  if (count >= kNumDrawn) EXPECT_GE(kinds.size(), kNumNodeKinds - 3);
 }
-std::cout << std::format("{} graphs, {} refused; {} of {} executes gave an answer\n", count,
-                         num_refused, num_ran, num_runs);
-for (const std::string& refusal : refusals) std::cout << "refused:" << refusal << "\n";
-// Otherwise it shows little.
-EXPECT_LE(num_refused, count / 20);
-EXPECT_GE(num_ran, num_runs * 3 / 4);
-if (count >= kNumDrawn) EXPECT_GE(kinds.size(), kNumNodeKinds - 3);
+
+TEST(FuzzSequence, Regressions) {
+  test::CrashReporter reporter;
+  for (const Input& input : Regressions("sequence")) {
+    reporter.Running(input.name);
+    const auto* data = reinterpret_cast<const uint8_t*>(input.bytes.data());
+    EXPECT_EQ(CheckSequence(std::span(data, input.bytes.size())).wrong, "") << input.name;
+  }
 }
 
 TEST(FuzzSequence, BytesThatEndEarlyDrawAGraph) {

@@ -57,6 +57,20 @@ void ExpectMoves(NodeKind kind, const Dims& in, const Dims& out, const Attribute
   }
 }
 
+// XNNPACK refuses to order no dimensions.
+TEST(StockLayout, TransposeOfAScalar) {
+  for (const DataType type : {DataType::kF32, DataType::kF16, DataType::kBF16}) {
+    GraphBuilder b;
+    const ValueIndex x = b.Input(type, {});
+    const ValueIndex y = b.Output(type, {});
+    b.Add(NodeKind::kStaticTranspose, {x}, {y}, TransposeAttributes{});
+    const Graph graph = b.Build();
+    const auto out = RunStock(graph, {FloatTensor(type, {}, {1.5f})});
+    ASSERT_TRUE(out) << out.error().message;
+    EXPECT_EQ(Floats(type, (*out)[1]), std::vector<float>{1.5f}) << Name(type);
+  }
+}
+
 TEST(StockLayout, Transpose) {
   ExpectMoves(NodeKind::kStaticTranspose, {2, 3}, {3, 2}, TransposeAttributes{{1, 0}},
               {1, 4, 2, 5, 3, 6});
