@@ -169,6 +169,10 @@ Status CheckBindings() {
   for (const Family& family : kFamilies) {
     SWITCHYARD_TRY(CheckCaller(*own, family));
     if (own != xnnpack) SWITCHYARD_TRY(CheckCaller(*xnnpack, family));
+    // One that was there before, behind another of its names, fills the other's variables.
+    if (const link_map* const library = ObjectOf(family.first); library != nullptr) {
+      SWITCHYARD_TRY(CheckCaller(*library, family));
+    }
   }
   return CheckCpuinfoLayout();
 }

@@ -102,7 +102,11 @@ class Planner {
     }
     AddOwnSteps(own[0]);
     for (size_t s = 0; s < num_islands_; ++s) {
-      if (!islands[s].empty()) AddIsland(std::move(islands[s]));
+      // In graph order, so that a part reads from those before it only.
+      const std::span<const NodeIndex> nodes = islands[s];
+      for (size_t i = 0; i < nodes.size(); i += kMaxIslandNodes) {
+        AddIsland(nodes.subspan(i, std::min(kMaxIslandNodes, nodes.size() - i)));
+      }
       AddOwnSteps(own[s + 1]);
     }
   }
@@ -146,7 +150,7 @@ class Planner {
     plan_.steps.emplace_back(std::move(step));
   }
 
-  void AddIsland(std::vector<NodeIndex> nodes) {
+  void AddIsland(std::span<const NodeIndex> nodes) {
     std::vector<NodeIndex> converts;
     for (const NodeIndex n : nodes) {
       step_of_[n] = static_cast<uint32_t>(plan_.steps.size());

@@ -64,14 +64,19 @@ struct Plan {
   std::vector<ValueIndex> intermediates;
 };
 
+// Of one island, not counting the Converts that are repeated in it. XNNPACK places the values of a
+// subgraph by comparing each with all others: without a limit the first execute of 10,000 values
+// would take seconds. What crosses from part to part is placed in the arena, in O(n log n).
+inline constexpr size_t kMaxIslandNodes = 512;
+
 // Nodes whose route has a kernel become PackedSteps; of the others, `own_step[node]` says which run
 // outside islands, as StockOperatorSteps; all that remain form maximal islands. A Convert to a
 // dynamically quantized type is repeated in every island that reads it, and belongs to no island
 // when only own steps read it.
 //
 // The number of islands is the smallest that keeps the steps in an order: no two of them could be
-// one. The order of the steps depends on the graph only. Takes O(nodes + edges). The graph keeps
-// the rules of CheckGraph.
+// one, but those that are cut into parts of kMaxIslandNodes. The order of the steps depends on the
+// graph only. Takes O(nodes + edges). The graph keeps the rules of CheckGraph.
 Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step,
               std::span<const Route> routes = {});
 

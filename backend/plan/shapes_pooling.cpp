@@ -21,21 +21,44 @@ bool AlwaysMeetsInput(const Window& window) {
   return window.padding_before < window.extent() && window.padding_after < window.extent();
 }
 
+// The taps of a dilated window may step over an input that is smaller than the gaps between them:
+// it lies in the padding, too. With as many pixels as the dilation one of the taps meets one.
+bool MayStepOver(const Window& window, bool is_padded_same) {
+  if (window.dilation == 1 || window.size == 1) return false;
+  return is_padded_same ||
+         (window.padding_before > 0 &&
+          (window.padding_before % window.dilation != 0 || window.stride % window.dilation != 0));
+}
+
 Result<ShapeRange> PoolingOutput(ShapeContext& context) {
   SWITCHYARD_TRY(CheckImages(context, 1));
   const auto& a = context.Attributes<PoolingAttributes>();
+  const Window vertical{a.pooling_height, a.stride_height, a.dilation_height, a.padding_top,
+                        a.padding_bottom};
+  const Window horizontal{a.pooling_width, a.stride_width, a.dilation_width, a.padding_left,
+                          a.padding_right};
+  const bool is_padded_same = context.HasFlag(kFlagTensorFlowSamePadding);
+  bool is_met = true;
+  if (MayStepOver(vertical, is_padded_same)) {
+    is_met = context.Narrow(0, 1, Range::AtLeast(vertical.dilation));
+  }
+  if (MayStepOver(horizontal, is_padded_same)) {
+    is_met = context.Narrow(0, 2, Range::AtLeast(horizontal.dilation)) && is_met;
+  }
+  if (!is_met) {
+    return context.Refuse(
+        "its input has dimensions {}, expected a height and width of at least the dilations {} and "
+        "{}, since a padded window could lie beside all of it",
+        ToString(context.Input(0)), vertical.dilation, horizontal.dilation);
+  }
   const ShapeRange& input = context.Input(0);
-  if (context.HasFlag(kFlagTensorFlowSamePadding)) {
+  if (is_padded_same) {
     if ((a.padding_top | a.padding_bottom | a.padding_left | a.padding_right) != 0) {
       return context.Refuse("both explicit and SAME padding, expected one of them");
     }
     return Images(input[0], CeilDivideRange(input[1], a.stride_height),
                   CeilDivideRange(input[2], a.stride_width), input[3]);
   }
-  const Window vertical{a.pooling_height, a.stride_height, a.dilation_height, a.padding_top,
-                        a.padding_bottom};
-  const Window horizontal{a.pooling_width, a.stride_width, a.dilation_width, a.padding_left,
-                          a.padding_right};
   if (!AlwaysMeetsInput(vertical) || !AlwaysMeetsInput(horizontal)) {
     return context.Refuse(
         "padding of {}, {}, {} and {} (top, bottom, left, right), expected less than the window's "

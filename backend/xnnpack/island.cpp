@@ -277,6 +277,8 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   };
   const std::vector<ValueIndex> scratch = ScratchValues(graph, nodes, step.outputs);
   const size_t num_externals = step.inputs.size() + step.outputs.size() + scratch.size();
+  // From here on: a definition may leave out a clamp that it had no memory for, and succeed.
+  const AllocationWatch watch;
   xnn_subgraph_t created = nullptr;
   xnn_status status =
       xnn_create_subgraph(static_cast<uint32_t>(num_externals), /*flags=*/0, &created);
@@ -302,7 +304,6 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   if (Status s = lowering.Finish(); !s) return refuse(s.error());
 
   xnn_runtime_t runtime = nullptr;
-  const AllocationWatch watch;
   status = watch.Judge(xnn_create_runtime_v4(
       subgraph.get(), /*weights_cache=*/nullptr, environment.workspace->get(),
       environment.thread_pool, environment.profile ? XNN_FLAG_BASIC_PROFILING : 0, &runtime));

@@ -1,3 +1,6 @@
+#include <initializer_list>
+#include <limits>
+
 #include "backend/xnnpack/lowering.h"
 #include "backend/xnnpack/remedies.h"
 #include "backend/xnnpack/weights.h"
@@ -29,17 +32,13 @@ Status CheckRowQuantization(const Lowering& lowering) {
 
 // A product with computed weights as matrix multiplication, addition and clamp.
 Status LowerAsMatrixMultiply(Lowering& lowering) {
-  if (lowering.input(0).dims.rank() < 2) {
-    return lowering.Unsupported(
-        "its weights are computed and its input has one dimension, "
-        "expected two at least; add a batch dimension");
-  }
   const Node& node = lowering.node();
   const Value& output = lowering.output();
   const bool has_bias = node.inputs.size() > 2;
   const bool has_clamp = node.output_min > -std::numeric_limits<float>::infinity() ||
                          node.output_max < std::numeric_limits<float>::infinity();
-  SWITCHYARD_ASSIGN(const uint32_t a, lowering.Input(0));
+  const bool is_vector = lowering.input(0).dims.rank() == 1;  // a matrix of one row
+  SWITCHYARD_ASSIGN(uint32_t a, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t b, lowering.Weights(1, kF32));
   SWITCHYARD_ASSIGN(const uint32_t bias, lowering.Weights(2, kF32));
   SWITCHYARD_ASSIGN(const uint32_t result, lowering.Output());
@@ -47,10 +46,22 @@ Status LowerAsMatrixMultiply(Lowering& lowering) {
   if (has_bias || has_clamp) {
     SWITCHYARD_ASSIGN(product, lowering.Intermediate(output, output.dims.rank()));
   }
+  const auto reshape = [&](std::initializer_list<size_t> shape, uint32_t from, uint32_t to) {
+    return lowering.Check(xnn_define_static_reshape(lowering.subgraph(), shape.size(),
+                                                    shape.begin(), from, to, /*flags=*/0));
+  };
+  uint32_t matrix = product;
+  if (is_vector) {
+    SWITCHYARD_ASSIGN(const uint32_t row, lowering.Intermediate(lowering.input(0), 2));
+    SWITCHYARD_TRY(reshape({1, 0}, a, row));
+    a = row;
+    SWITCHYARD_ASSIGN(matrix, lowering.Intermediate(output, 2));
+  }
   // A FullyConnected's filter is [N, K], transposed it is [K, N]; a matrix is the other way round.
   SWITCHYARD_TRY(lowering.Check(xnn_define_batch_matrix_multiply(
-      lowering.subgraph(), a, b, product,
+      lowering.subgraph(), a, b, matrix,
       (node.flags ^ kFlagTransposeWeights) & XNN_FLAG_TRANSPOSE_B)));
+  if (is_vector) SWITCHYARD_TRY(reshape({0}, matrix, product));
   if (has_bias) {
     const xnn_binary_params range = {.output_min = node.output_min, .output_max = node.output_max};
     return lowering.Check(xnn_define_binary(lowering.subgraph(), xnn_binary_add, &range, product,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "backend/xnnpack/fixed_channels.h"
 #include "backend/xnnpack/stock_step.h"
 
 namespace switchyard {
@@ -67,8 +68,9 @@ bool AnyCpu(const MaskedCpu&) { return true; }
 bool HasAvx512Fp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Fp16); }
 bool HasAmxInt8(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAmxInt8); }
 bool HasAvx512Vnni(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kAvx512Vnni); }
+bool IsX86(const MaskedCpu& cpu) { return !cpu.host.Has(CpuFeature::kNeon); }
 bool IsX86WithoutAvx2(const MaskedCpu& cpu) {
-  return !cpu.host.Has(CpuFeature::kNeon) && !cpu.host.Has(CpuFeature::kAvx2);
+  return IsX86(cpu) && !cpu.host.Has(CpuFeature::kAvx2);
 }
 bool HasNeonFp16(const MaskedCpu& cpu) { return cpu.host.Has(CpuFeature::kNeonFp16); }
 bool HasNoF16(const MaskedCpu& cpu) {
@@ -174,6 +176,13 @@ bool HasQuantizedWeightsOnly(const Graph& graph, const Node& node) {
 bool HasComputedWeights(const Graph& graph, const Node& node) {
   return ComputesF32(graph, node) && !HasConstantWeights(graph, node);
 }
+bool HasComputedTransposedFilter(const Graph& graph, const Node& node) {
+  return ComputesF32(graph, node) && (node.flags & kFlagTransposeWeights) != 0 &&
+         !graph.values[node.inputs[1]].constant;
+}
+bool KeepsIndirection(const Graph&, const Node& node) {
+  return node.kind == NodeKind::kMaxPooling2d || node.kind == NodeKind::kStaticResizeBilinear2D;
+}
 
 using enum RemedyAction;
 
@@ -226,6 +235,12 @@ constexpr Remedy kRemedies[] = {
      "subgraphs pack the input for SME2 although no operator takes it with quantized weights"},
     {"f32.sme2.computed_weights", kMatrixMultiply, &HasSme2, &HasComputedWeights,
      "subgraphs pack the input for SME2, and the operator for computed weights reads it as plain"},
+    {"f32.computed_weights.kxn", kMatrixMultiply, &IsX86, &HasComputedTransposedFilter,
+     "with a computed filter of [input channels, output channels] the answers are wrong once there "
+     "are fewer input channels than before"},
+    {"indirection.channels", kRenewedStep, &AnyCpu, &KeepsIndirection,
+     "the addresses of a window's pixels are kept while height and width stay: with fewer channels "
+     "it reads out of bounds, with more the wrong ones"},
 };
 
 }  // namespace
@@ -262,20 +277,26 @@ bool IsWeight(const Node& node, size_t i) {
 }
 
 std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu) {
+  const std::vector<bool> has_fixed_channels = FindFixedChannels(graph);
   std::vector<bool> own_step(graph.nodes.size());
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     own_step[i] = FindRemedy(RemedyAction::kOwnStep, graph, node, cpu) != nullptr ||
-                  FindRemedy(RemedyAction::kOneThread, graph, node, cpu) != nullptr;
+                  FindRemedy(RemedyAction::kOneThread, graph, node, cpu) != nullptr ||
+                  (FindRemedy(RemedyAction::kRenewedStep, graph, node, cpu) != nullptr &&
+                   !has_fixed_channels[node.inputs[0]]);
   }
   return own_step;
 }
 
 std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu) {
+  const std::vector<bool> has_fixed_channels = FindFixedChannels(graph);
   std::vector<std::vector<StockRemedy>> remedies(graph.nodes.size());
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
     for (const Remedy& remedy : kRemedies) {
-      if (!remedy.cpu(cpu) || !remedy.node(graph, graph.nodes[i])) continue;
+      if (!remedy.cpu(cpu) || !remedy.node(graph, node)) continue;
+      if (remedy.action == kRenewedStep && has_fixed_channels[node.inputs[0]]) continue;
       remedies[i].push_back({remedy.id, remedy.evidence});
     }
   }

@@ -17,6 +17,9 @@ enum class RemedyAction : uint8_t {
   // The node runs outside islands (StockOperatorStep): a FullyConnected through XNNPACK's operator
   // API, a convolution image by image.
   kOwnStep,
+  // The node runs outside islands, as one that is made anew when its channels change, unless they
+  // cannot (FindFixedChannels).
+  kRenewedStep,
   // The node runs outside islands, on the calling thread alone.
   kOneThread,
   // A FullyConnected whose weights are computed runs as a matrix multiplication in the island.

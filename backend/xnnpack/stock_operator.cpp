@@ -8,6 +8,7 @@
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/per_image.h"
 #include "backend/xnnpack/remedies.h"
+#include "backend/xnnpack/renewed_island.h"
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
@@ -281,6 +282,7 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
   if (Info(node.kind).attributes == AttributeKind::kConvolution) {
     return CreatePerImage(graph, step, constants, environment);
   }
+  if (node.kind != NodeKind::kFullyConnected) return CreateRenewedIsland(graph, step, environment);
   SWITCHYARD_TRY(CheckNode(graph, step));
   const Value& filter = graph.values[node.inputs[1]];
   Allocator& allocator =

@@ -76,6 +76,10 @@ MUTANTS = [
            # Its scratch memory is for as many workers as there were at load.
            "const size_t tasks = std::min(NumThreads(workers_.thread_pool), items);",
            target="thread_count_test", test="^thread_count_test$"),
+    Mutant("stale indirection", "backend/xnnpack/renewed_island.cpp",
+           "(channels_ != 0 && channels != channels_)",
+           "(channels_ != 0 && false)",  # the addresses of the first channels
+           preset="amd64", target="stock_steps_test", test="^stock_steps_test$"),
     Mutant("lock not released", "backend/compiled_delegate.cpp",
            "std::lock_guard workspace_lock(workspace_->mutex);",
            # As if compiled without exceptions: not while one unwinds.

@@ -91,4 +91,13 @@ class GraphBuilder {
   Graph graph_;
 };
 
+// The bounds of the inputs, by external id.
+inline std::vector<Dims> InputBounds(const Graph& graph) {
+  std::vector<Dims> bounds(graph.num_externals);
+  for (const Value& value : graph.values) {
+    if (value.is_external_input) bounds[*value.external_id] = value.dims;
+  }
+  return bounds;
+}
+
 }  // namespace switchyard::test

@@ -1,9 +1,11 @@
 // The backend as a host sees it: payloads in, tensors through it, errors out.
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -473,6 +475,42 @@ TEST(Delegate, BoundsThatAreNotReachedTogether) {
     ASSERT_FALSE(width);
     EXPECT_THAT(width.error().message, testing::HasSubstr("expected the filter's 4"));
     ASSERT_TRUE(run(5, kWidth));
+  }
+}
+
+// More nodes than one island holds, whose results are all alive when the first is read again.
+TEST(Delegate, ThousandsOfValuesAliveAtOnce) {
+  constexpr size_t kValues = 1500, kElements = 5;
+  test::GraphBuilder b;
+  const ValueIndex x = b.Input(DataType::kF32, {kElements});
+  const ValueIndex y = b.Output(DataType::kF32, {kElements});
+  std::vector<ValueIndex> values;
+  for (size_t i = 0; i < kValues; ++i) {
+    values.push_back(b.Internal(DataType::kF32, {kElements}));
+    b.Add(i % 2 == 0 ? NodeKind::kAbs : NodeKind::kNegate, {x}, {values.back()});
+  }
+  ValueIndex sum = values.back();
+  for (size_t i = kValues - 1; i-- > 0;) {
+    const ValueIndex next = i == 0 ? y : b.Internal(DataType::kF32, {kElements});
+    b.Add(NodeKind::kAdd, {sum, values[i]}, {next});
+    sum = next;
+  }
+  const auto payload = WritePayload(b.Build());
+  ASSERT_TRUE(payload) << payload.error().ToString();
+  auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes);
+  ASSERT_TRUE(runner) << runner.error().ToString();
+  EXPECT_GT(LoadedReport(*runner->handle()).num_islands, 5u);
+  for (const size_t count : {kElements, size_t{2}, kElements}) {
+    std::vector<OwnedTensor> tensors(2, OwnedTensor(ElementType::kF32, std::vector{count}));
+    const std::vector<float> input = Filled(count, -2, 1);
+    std::memcpy(tensors[0].bytes().data(), input.data(), count * sizeof(float));
+    const Status status = runner->Run(std::span(tensors));
+    ASSERT_TRUE(status) << status.error().ToString();
+    std::vector<float> found(count);
+    std::memcpy(found.data(), tensors[1].bytes().data(), count * sizeof(float));
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(found[i], kValues / 2 * (std::abs(input[i]) - input[i])) << i;
+    }
   }
 }
 

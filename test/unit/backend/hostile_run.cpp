@@ -6,10 +6,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstring>
 #include <format>
-#include <limits>
 #include <optional>
 #include <vector>
 
@@ -17,12 +15,13 @@
 #include "backend/plan/shapes.h"
 #include "backend/switchyard_backend.h"
 #include "backend/xnnpack/stock_step.h"
-#include "runtime/base/float16.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
+#include "test/support/graph_builder.h"
 #include "test/support/guarded_tensor.h"
 #include "test/support/mutate.h"
 #include "test/support/payloads.h"
+#include "test/support/random_numbers.h"
 
 namespace switchyard::test {
 namespace {
@@ -30,33 +29,6 @@ namespace {
 constexpr int64_t kMaxWorkspaceBytes = int64_t{64} << 20;
 constexpr size_t kMaxArgumentBytes = size_t{4} << 20;  // of one argument
 constexpr unsigned kMaxSeconds = 300;                  // for one payload, on any machine
-
-float AnyFloat(uint64_t random) {
-  constexpr float kSpecial[] = {0.0f,
-                                -0.0f,
-                                std::numeric_limits<float>::infinity(),
-                                -std::numeric_limits<float>::infinity(),
-                                std::numeric_limits<float>::quiet_NaN(),
-                                std::numeric_limits<float>::max(),
-                                std::numeric_limits<float>::denorm_min()};
-  if (random % 64 == 0) return kSpecial[random / 64 % std::size(kSpecial)];
-  return static_cast<float>(static_cast<int32_t>(random >> 32)) * 0x1p-29f;
-}
-
-void Fill(std::span<std::byte> bytes, ElementType type, uint64_t seed) {
-  uint64_t state = seed;
-  const size_t element = ElementBytes(type);
-  for (size_t at = 0; at + element <= bytes.size(); at += element) {
-    state = state * 6364136223846793005 + 1442695040888963407;
-    const uint64_t random = state ^ state >> 29;
-    const float number = AnyFloat(random);
-    uint64_t bits = random;
-    if (type == ElementType::kF32) bits = std::bit_cast<uint32_t>(number);
-    if (type == ElementType::kF16) bits = F16FromF32(number);
-    if (type == ElementType::kBF16) bits = BF16FromF32(number);
-    std::memcpy(bytes.data() + at, &bits, element);
-  }
-}
 
 // Of outputs, too, memory is read beyond the end: a softmax computes in place.
 std::optional<GuardedTensor> MakeTensor(ElementType type, const Dims& dims) {
@@ -79,7 +51,7 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
       tensor = MakeTensor(type, Dims(std::vector<size_t>(value.dims.rank(), 1)));
     }
     if (!tensor) return std::nullopt;
-    if (value.is_external_input) Fill(tensor->bytes(), type, seed + id);
+    if (value.is_external_input) FillNumbers(tensor->bytes(), type, seed + id, /*special=*/true);
     tensors[id] = *std::move(tensor);
   }
   std::vector<TensorView> views;
@@ -101,14 +73,6 @@ std::optional<Status> Execute(BlobRunner& runner, const Graph& graph, std::span<
         << Describe(value) << ": has other sizes than " << ToString((*shapes)[i]);
   }
   return status;
-}
-
-std::vector<Dims> InputBounds(const Graph& graph) {
-  std::vector<Dims> bounds(graph.num_externals);
-  for (const Value& value : graph.values) {
-    if (value.is_external_input) bounds[*value.external_id] = value.dims;
-  }
-  return bounds;
 }
 
 }  // namespace

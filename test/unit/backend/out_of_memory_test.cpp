@@ -226,8 +226,9 @@ TEST_P(OutOfMemoryOf, EveryRequestOfMalloc) { FailEverywhere(MakeSubject(GetPara
 INSTANTIATE_TEST_SUITE_P(Models, OutOfMemoryOf,
                          ::testing::Values("island", "attention.qd8", "bmm.fp32.dynamic",
                                            "conv.fp32.3x3", "conv.qd8.3x3", "conv.qs8.depthwise",
-                                           "fc.qb4w_32", "fc.qs8", "op.max_dim.fp32",
-                                           "op.max_pool.fp32", "op.upsample.fp32"),
+                                           "fc.qb4w_32", "fc.qs8", "op.add_relu.fp32",
+                                           "op.max_dim.fp32", "op.max_pool.fp32",
+                                           "op.upsample.fp32"),
                          [](const auto& param) {
                            std::string name = param.param;
                            std::ranges::replace(name, '.', '_');

@@ -230,12 +230,7 @@ TEST_F(Executorch, OptionsOfOneLoadBeatTheBackends) {
   ASSERT_EQ(map.set_options(kBackend, tight.view()), et::Error::Ok);
   // Two delegates' worth of intermediate values: a chain of convolutions.
   ext::Module refused(ModelPath("conv.fp32.chain"));
-  ASSERT_EQ(refused.load_method("forward", nullptr, nullptr, &map), et::Error::Ok);
-  Case data = ReadCase("conv.fp32.chain", 0);
-  const TensorPtr input = TensorOf(data.inputs[0]);
-  std::vector<et::EValue> values;
-  values.emplace_back(input);
-  EXPECT_FALSE(refused.execute("forward", values).ok());
+  EXPECT_NE(refused.load_method("forward", nullptr, nullptr, &map), et::Error::Ok);
   EXPECT_NE(host_.Errors().find("max_workspace_bytes"), std::string::npos) << host_.Errors();
   ext::Module module(ModelPath("conv.fp32.chain"));
   RunCase(module, ReadCase("conv.fp32.chain", 0));

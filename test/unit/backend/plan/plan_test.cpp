@@ -372,6 +372,32 @@ TEST(MakePlan, RandomGraphsAreSoundAndMaximal) {
   EXPECT_GT(max_islands, 3u);
 }
 
+// XNNPACK compares each value of an island with all others: the sum of squares must stay linear in
+// the number of nodes, whether they follow each other or all their results wait for the last.
+TEST(MakePlan, ManyNodesMakeIslandsOfLimitedSize) {
+  constexpr size_t kValues = 3 * kMaxIslandNodes;
+  for (const bool all_alive : {false, true}) {
+    SCOPED_TRACE(all_alive);
+    Builder b;
+    std::vector<ValueIndex> values = {b.In()};
+    const ValueIndex q = b.Quantize(values[0]);
+    for (size_t i = 0; i < kValues; ++i) {
+      values.push_back(b.Unary(all_alive ? values[0] : values.back()));
+    }
+    ValueIndex sum = b.Layer(q);
+    for (size_t i = values.size(); i-- > 1;) sum = b.Binary(sum, values[all_alive ? i : kValues]);
+    b.MakeOutput(b.Binary(sum, b.Layer(q)));
+    const Graph graph = b.Build();
+    const std::vector<bool> own(graph.nodes.size());
+    const Plan plan = MakePlan(graph, own);
+    ExpectSound(graph, own, plan);
+    EXPECT_EQ(plan.steps.size(), (graph.nodes.size() + kMaxIslandNodes - 2) / kMaxIslandNodes);
+    for (const Step& step : plan.steps) {
+      EXPECT_LE(std::get<IslandStep>(step).nodes.size(), kMaxIslandNodes + 1);
+    }
+  }
+}
+
 TEST(MakePlan, ManyNodesTakeLinearTime) {
   Builder b;
   ValueIndex x = b.In();

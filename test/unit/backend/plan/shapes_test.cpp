@@ -157,6 +157,24 @@ const Refused kRefused[] = {
                PoolingAttributes{.pooling_height = 6, .pooling_width = 2});
      },
      "at least 6 and 2"},
+    // Its two rows are the one above the image and the one below.
+    {"pooling.dilation",
+     [](GraphBuilder& b) {
+       AddNode(b, kMaxPooling2d, {1, 1, 5, 1},
+               PoolingAttributes{.padding_top = 1,
+                                 .padding_bottom = 1,
+                                 .pooling_height = 2,
+                                 .pooling_width = 1,
+                                 .dilation_height = 2});
+     },
+     "at least the dilations 2 and 1"},
+    {"pooling.dilation.same_padding",
+     [](GraphBuilder& b) {
+       AddNode(b, kMaxPooling2d, {1, 5, 1, 1},
+               PoolingAttributes{.pooling_height = 1, .pooling_width = 2, .dilation_width = 2},
+               kFlagTensorFlowSamePadding);
+     },
+     "at least the dilations 1 and 2"},
     {"resize.size",
      [](GraphBuilder& b) {
        AddNode(b, kStaticResizeBilinear2D, {1, 4, 4, 1}, ResizeAttributes{1u << 24, 1});
