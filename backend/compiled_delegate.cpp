@@ -12,6 +12,7 @@
 #include "backend/parallel/parallel.h"
 #include "backend/plan/decompose.h"
 #include "backend/plan/dim_order.h"
+#include "backend/plan/emptiness.h"
 #include "backend/plan/fuse.h"
 #include "backend/plan/make_report.h"
 #include "backend/plan/shapes.h"
@@ -129,7 +130,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
     }
   }
   std::vector<AlignedBuffer> temporary;
-  SWITCHYARD_ASSIGN(const ConstantData constants, PrepareConstants(temporary));
+  SWITCHYARD_ASSIGN(ConstantData constants, PrepareConstants(temporary));
   const PackedEnvironment packed_environment{
       .cpu = cpu_.allowed,
       .thread_pool = services_.thread_pool,
@@ -161,8 +162,10 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   ReportWeights();
 
   // What is left of the constants is in packed weights and kept_constants_.
-  for (Value& value : graph_.values) {
+  for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
+    Value& value = graph_.values[i];
     if (value.constant) value.constant->bytes = {};
+    if (value.constant && !constants.is_consumed[i]) continue;
     if (auto* channels = std::get_if<PerChannelQuantization>(&value.quantization)) {
       channels->scales = {};
     }
@@ -170,6 +173,42 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   }
   graph_.named_buffers.clear();
   graph_.owned_bytes.clear();
+  return {};
+}
+
+Result<AlignedBuffer> CompiledDelegate::CopyOf(std::span<const std::byte> bytes,
+                                               const Value& value) const {
+  SWITCHYARD_ASSIGN(AlignedBuffer copy,
+                    AlignedBuffer::Allocate(*services_.allocator, bytes.size() + OverReadBytes(),
+                                            Describe(value)));
+  std::ranges::copy(bytes, copy.data());
+  std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
+  return copy;
+}
+
+template <typename T>
+Status CompiledDelegate::KeepScales(std::span<const T>& scales, const Value& value) {
+  SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOf(std::as_bytes(scales), value));
+  scales = {reinterpret_cast<const T*>(copy.data()), scales.size()};
+  kept_constants_.push_back(std::move(copy));
+  return {};
+}
+
+Status CompiledDelegate::KeepConstant(ValueIndex index, ConstantData& constants) {
+  Value& value = graph_.values[index];
+  const std::span<const std::byte> bytes = value.constant->bytes;
+  SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOf(bytes, value));
+  if (HasInt4Padding(value)) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
+  constants.bytes[index] = copy.data();
+  constants.is_consumed[index] = false;
+  data_[index] = copy.data();
+  kept_constants_.push_back(std::move(copy));
+  if (auto* channels = std::get_if<PerChannelQuantization>(&value.quantization)) {
+    return KeepScales(channels->scales, value);
+  }
+  if (auto* groups = std::get_if<PerGroupQuantization>(&value.quantization)) {
+    return KeepScales(groups->scales, value);
+  }
   return {};
 }
 
@@ -182,26 +221,37 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
     const Value& value = graph_.values[i];
     if (!value.constant) continue;
     const std::span<const std::byte> bytes = value.constant->bytes;
-    const bool consumed = constants.is_consumed[i];
     const bool is_padded = HasInt4Padding(value);
-    if (consumed && !is_padded && IsAligned(bytes.data(), ElementAlignment(value.type))) {
+    if (!constants.is_consumed[i]) {
+      SWITCHYARD_TRY(KeepConstant(i, constants));
+    } else if (!is_padded && IsAligned(bytes.data(), ElementAlignment(value.type))) {
       constants.bytes[i] = bytes.data();
-      continue;
+    } else {
+      SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOf(bytes, value));
+      if (is_padded) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
+      constants.bytes[i] = copy.data();
+      temporary.push_back(std::move(copy));
     }
-    SWITCHYARD_ASSIGN(AlignedBuffer copy,
-                      AlignedBuffer::Allocate(*services_.allocator, bytes.size() + OverReadBytes(),
-                                              Describe(value)));
-    std::memcpy(copy.data(), bytes.data(), bytes.size());
-    std::memset(copy.data() + bytes.size(), 0, OverReadBytes());
-    if (is_padded) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
-    constants.bytes[i] = copy.data();
-    if (!consumed) data_[i] = copy.data();
-    (consumed ? temporary : kept_constants_).push_back(std::move(copy));
   }
   return constants;
 }
 
-Status CompiledDelegate::CreateSteps(const ConstantData& constants,
+Status CompiledDelegate::KeepWeightsOfMixedIslands(ConstantData& constants) {
+  const Emptiness emptiness(graph_);
+  for (const Step& step : plan_.steps) {
+    const auto* island = std::get_if<IslandStep>(&step);
+    if (island == nullptr || !emptiness.MayMix(graph_, *island)) continue;
+    for (const NodeIndex n : island->nodes) {
+      for (const ValueIndex input : graph_.nodes[n].inputs) {
+        if (!graph_.values[input].constant || !constants.is_consumed[input]) continue;
+        SWITCHYARD_TRY(KeepConstant(input, constants));
+      }
+    }
+  }
+  return {};
+}
+
+Status CompiledDelegate::CreateSteps(ConstantData& constants,
                                      const PackedEnvironment& packed_environment) {
   const StockEnvironment stock_environment{.cpu = cpu_,
                                            .thread_pool = services_.thread_pool,
@@ -220,6 +270,7 @@ Status CompiledDelegate::CreateSteps(const ConstantData& constants,
     DestroySteps();
   }
   plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
+  SWITCHYARD_TRY(KeepWeightsOfMixedIslands(constants));
   steps_.resize(plan_.steps.size());
   // Without the lock: who shares the workspace runs on while weights are packed.
   for (size_t i = 0; i < steps_.size(); ++i) {

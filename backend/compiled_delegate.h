@@ -63,8 +63,16 @@ class CompiledDelegate : public DelegateHandle {
   // The constants' bytes by value, those that outlive init in kept_constants_, the others as they
   // are or, misaligned, in `temporary`.
   Result<ConstantData> PrepareConstants(std::vector<AlignedBuffer>& temporary);
+  // With XNNPACK's over-read slack.
+  Result<AlignedBuffer> CopyOf(std::span<const std::byte> bytes, const Value& value) const;
+  template <typename T>
+  Status KeepScales(std::span<const T>& scales, const Value& value);
+  // Makes a constant one that outlives init, with its scales.
+  Status KeepConstant(ValueIndex index, ConstantData& constants);
+  // What islands may have to pack once more, where only some of their values are empty.
+  Status KeepWeightsOfMixedIslands(ConstantData& constants);
   // The plan of the routes, and what runs it.
-  Status CreateSteps(const ConstantData& constants, const PackedEnvironment& packed_environment);
+  Status CreateSteps(ConstantData& constants, const PackedEnvironment& packed_environment);
   void DestroySteps();  // holding the workspace's lock
   // What runs a step of their kind; null for other steps.
   Result<std::unique_ptr<PackedRunner>> CreatePacked(

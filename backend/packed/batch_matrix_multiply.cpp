@@ -7,6 +7,7 @@
 #include "backend/packed/rhs_source.h"
 #include "backend/parallel/parallel.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/float16.h"
 
 namespace switchyard {
 namespace {
@@ -84,6 +85,8 @@ void PackedBatchMatrixMultiply::Reshape(const Dims& a, const Dims& b, const Dims
   b_ = b;
   output_ = output;
   num_slices_ = NumSlices(output);
+  gemm_ = nullptr;
+  if (NumRows() == 0) return;
   gemm_ = MakePackedGemm(*kernel_, problem_, cpu_);
 }
 
@@ -95,6 +98,7 @@ void PackedBatchMatrixMultiply::Reshape(const Dims& a, const Dims& b, const Dims
 std::optional<size_t> PackedBatchMatrixMultiply::WorkerBytes() const {
   // Deeper than any matrix that has an address: the kernel's own sizes could wrap around.
   constexpr size_t kMaxDepth = size_t{1} << 40;
+  if (NumRows() == 0) return 0;
   if (problem_.k > kMaxDepth) return std::nullopt;
   std::optional<size_t> bytes = CheckedRoundUp(PackedRowsBytes(*gemm_, m_), kAlignment);
   if (constant_b_.empty()) {
@@ -124,9 +128,23 @@ void PackedBatchMatrixMultiply::PackB(const std::byte* b, size_t index, const Wo
               });
 }
 
+// Without columns of A there are no products: all sums are 0.
+void PackedBatchMatrixMultiply::FillEmptySums(void* output) const {
+  const float zero = std::clamp(0.0f, stage_.min, stage_.max);
+  const size_t count = output_.NumElements().value_or(0);
+  if (problem_.output_type == DataType::kF16) {
+    std::fill_n(static_cast<uint16_t*>(output), count, F16FromF32(zero));
+  } else {
+    std::fill_n(static_cast<float*>(output), count, zero);
+  }
+}
+
 void PackedBatchMatrixMultiply::Run(const void* a, const void* b, void* output,
                                     std::byte* scratch) const {
-  if (m_ == 0 || num_slices_ == 0) return;
+  if (NumRows() == 0) {
+    FillEmptySums(output);
+    return;
+  }
   const size_t lhs_bytes = RoundUp(PackedRowsBytes(*gemm_, m_));
   const size_t row_bytes = problem_.k * element_bytes_;
   const size_t out_row_bytes = problem_.n * element_bytes_;

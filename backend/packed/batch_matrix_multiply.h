@@ -28,8 +28,10 @@ class PackedBatchMatrixMultiply {
   // broadcast. Comes before ScratchBytes and Run.
   void Reshape(const Dims& a, const Dims& b, const Dims& output);
   size_t ScratchBytes() const;
+  // Only where there are rows.
   const PackedGemm& gemm() const { return *gemm_; }
-  size_t NumRows() const { return num_slices_ == 0 ? 0 : m_; }  // of a product
+  // Of a product; 0 where there is none to compute, since a dimension is 0.
+  size_t NumRows() const { return num_slices_ == 0 || problem_.n == 0 || problem_.k == 0 ? 0 : m_; }
   void Run(const void* a, const void* b, void* output, std::byte* scratch) const;
 
  private:
@@ -38,6 +40,7 @@ class PackedBatchMatrixMultiply {
   bool SlicesAreCut() const { return num_slices_ < workers_.kernel || workers_.kernel == 1; }
   // Scratch memory of one worker; nothing if it cannot be counted.
   std::optional<size_t> WorkerBytes() const;
+  void FillEmptySums(void* output) const;
   void PackB(const std::byte* b, size_t index, const Workers& workers, std::byte* packed) const;
 
   const CpuFeatures& cpu_;

@@ -112,7 +112,8 @@ class BatchMatrixMultiplyRunner final : public PackedRunner {
     impl_->Run(memory.values[a_], memory.values[b_], memory.values[output_], memory.scratch);
   }
   std::string_view MicroKernelName() const override {
-    return MatrixKernelName(impl_->kernel(), impl_->gemm(), impl_->NumRows());
+    const size_t rows = impl_->NumRows();
+    return rows == 0 ? "" : MatrixKernelName(impl_->kernel(), impl_->gemm(), rows);
   }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const override {
     return impl_->weights();

@@ -1,24 +1,17 @@
 #include "backend/plan/fuse.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
 #include <vector>
 
+#include "backend/plan/quantize.h"
 #include "runtime/base/float16.h"
 #include "schema/graph_index.h"
 
 namespace switchyard {
 namespace {
-
-// `number` as XNNPACK quantizes it.
-int64_t Quantize(float number, const PerTensorQuantization& quantization, DataType type) {
-  const float min = type == DataType::kQInt8 ? -128.0f : 0.0f;
-  const auto zero_point = static_cast<float>(quantization.zero_point);
-  return std::lrint(std::clamp(number / quantization.scale + zero_point, min, min + 255.0f));
-}
 
 bool IsQuantizedInt8(const Value& value) {
   return value.type == DataType::kQInt8 || value.type == DataType::kQUInt8;

@@ -17,10 +17,9 @@ namespace switchyard {
 // external id; entries of outputs are ignored). Constants keep their dims. What XNNPACK would
 // assert on, or would read out of bounds for, is an error here: channels that do not match, kernels
 // larger than the padded input, slices out of range, shapes that do not broadcast. Values without
-// elements are allowed where XNNPACK gives the result a shape: not in convolutions, pooling
-// windows, BatchMatrixMultiply and StaticConstantPad. Errors: InvalidArgument (the inputs' shapes
-// do not fit the graph, or exceed the bounds that the payload gives), naming the node, what its
-// inputs come from, and their dims.
+// elements are allowed as PyTorch allows them: images have a height, a width and channels. Errors:
+// InvalidArgument (the inputs' shapes do not fit the graph, or exceed the bounds that the payload
+// gives), naming the node, what its inputs come from, and their dims.
 Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> external_dims);
 
 // For every value the dims that it may have in an execute that InferShapes accepts: what follows

@@ -11,10 +11,11 @@ Status CheckImages(ShapeContext& context) {
   SWITCHYARD_TRY(context.ExpectDynamicQuantizationOver(3));
   const auto& attributes = context.Attributes<ConvolutionAttributes>();
   const size_t channels = size_t{attributes.groups} * attributes.group_input_channels;
-  // XNNPACK gives the outputs of an empty batch no shape.
-  if (!context.NarrowAll(0, Range::AtLeast(1)) || !context.Narrow(0, 3, Range::Exactly(channels))) {
+  if (!context.Narrow(0, 1, Range::AtLeast(1)) || !context.Narrow(0, 2, Range::AtLeast(1)) ||
+      !context.Narrow(0, 3, Range::Exactly(channels))) {
     return context.Refuse(
-        "its input has dimensions {}, expected [batch, height, width, {}], none of them 0",
+        "its input has dimensions {}, expected [batch, height, width, {}], none of them 0 but the "
+        "batch",
         ToString(context.Input(0)), channels);
   }
   return {};

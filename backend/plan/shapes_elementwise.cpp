@@ -46,10 +46,6 @@ Status ShapeOfConvert(ShapeContext& context) {
 
 Status ShapeOfSoftmax(ShapeContext& context) {
   SWITCHYARD_TRY(context.ExpectMinRank(0, 1));
-  if (!context.Narrow(0, context.Input(0).rank() - 1, Range::AtLeast(1))) {
-    return context.Refuse("its input has dimensions {}, expected a last one of at least 1",
-                          ToString(context.Input(0)));
-  }
   return context.SetOutput(context.Input(0));
 }
 

@@ -39,7 +39,7 @@ Status ShapeOfReshape(ShapeContext& context) {
   return context.SetOutput(dims);
 }
 
-// A size of 0 stands for the whole dimension. Behind an offset XNNPACK copies what is left of it,
+// A size of 0 stands for the whole dimension, which may have no elements. Behind an offset XNNPACK copies what is left of it,
 // but reports the whole, so that is refused.
 Status ShapeOfSlice(ShapeContext& context) {
   const auto& slice = context.Attributes<SliceAttributes>();
@@ -49,7 +49,7 @@ Status ShapeOfSlice(ShapeContext& context) {
     const size_t offset = slice.offsets[i], size = slice.sizes[i];
     const bool is_whole = size == 0 && offset == 0;
     if ((size == 0 && !is_whole) ||
-        !context.Narrow(0, i, Range::AtLeast(is_whole ? 1 : offset + size))) {
+        !context.Narrow(0, i, Range::AtLeast(offset + size))) {
       return context.Refuse(
           "{} elements from number {} on of dimension {}, expected at least 1 within {}", size,
           offset, i, ToString(context.Input(0)));
@@ -62,10 +62,6 @@ Status ShapeOfSlice(ShapeContext& context) {
 Status ShapeOfPad(ShapeContext& context) {
   const auto& pad = context.Attributes<PadAttributes>();
   SWITCHYARD_TRY(context.ExpectRank(0, pad.pre_paddings.size()));
-  if (!context.NarrowAll(0, Range::AtLeast(1))) {
-    return context.Refuse("its input has dimensions {}, expected at least 1 in each",
-                          ToString(context.Input(0)));
-  }
   ShapeRange dims;
   for (size_t i = 0; i < context.Input(0).rank(); ++i) {
     const Range size = context.Input(0)[i];

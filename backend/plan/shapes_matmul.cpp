@@ -11,10 +11,6 @@ Status ShapeOfFullyConnected(ShapeContext& context) {
   SWITCHYARD_TRY(context.ExpectRank(1, 2));
   SWITCHYARD_TRY(context.ExpectDynamicQuantizationOver(1));
   const bool is_transposed = context.HasFlag(kFlagTransposeWeights);
-  if (!context.NarrowAll(1, Range::AtLeast(1))) {
-    return context.Refuse("its filter has dimensions {}, expected at least 1 in each",
-                          ToString(context.Input(1)));
-  }
   const Range input_channels = context.Input(1)[is_transposed ? 0 : 1];
   const Range output_channels = context.Input(1)[is_transposed ? 1 : 0];
   if (!context.Narrow(0, context.Input(0).rank() - 1, input_channels)) {
@@ -48,11 +44,6 @@ Status ShapeOfBatchMatrixMultiply(ShapeContext& context) {
         ToString(a), ToString(b), is_transposed ? " (transposed)" : "");
   }
   context.Narrow(1, depth_dim, a.back());
-  // XNNPACK takes no empty ones, not even an empty batch.
-  if (!context.NarrowAll(0, Range::AtLeast(1)) || !context.NarrowAll(1, Range::AtLeast(1))) {
-    return context.Refuse("its inputs have dimensions {} and {}, expected at least 1 in each",
-                          ToString(a), ToString(b));
-  }
   ShapeRange dims;
   for (size_t i = std::max(a.rank(), b.rank()); i-- > 2;) {
     const Range batch_a = i < a.rank() ? a.back(i) : Range::Exactly(1);

@@ -4,16 +4,16 @@
 namespace switchyard {
 namespace {
 
-// [batch, height, width, channels]. Only the batch may be 0, and that only where XNNPACK gives the
-// outputs of an empty batch a shape.
-Status CheckImages(ShapeContext& context, size_t min_batch) {
+// [batch, height, width, channels]. Only the batch may be 0.
+Status CheckPooledImages(ShapeContext& context) {
   SWITCHYARD_TRY(context.ExpectRank(0, 4));
-  bool fits = context.Narrow(0, 0, Range::AtLeast(min_batch));
+  bool fits = true;
   for (const size_t dim : {1, 2, 3}) fits = fits && context.Narrow(0, dim, Range::AtLeast(1));
   if (fits) return {};
   return context.Refuse(
-      "its input has dimensions {}, expected [batch, height, width, channels], none of them 0{}",
-      ToString(context.Input(0)), min_batch == 0 ? " but the batch" : "");
+      "its input has dimensions {}, expected [batch, height, width, channels], none of them 0 but "
+      "the batch",
+      ToString(context.Input(0)));
 }
 
 // A window that lies in the padding has neither maximum nor average.
@@ -31,7 +31,7 @@ bool MayStepOver(const Window& window, bool is_padded_same) {
 }
 
 Result<ShapeRange> PoolingOutput(ShapeContext& context) {
-  SWITCHYARD_TRY(CheckImages(context, 1));
+  SWITCHYARD_TRY(CheckPooledImages(context));
   const auto& a = context.Attributes<PoolingAttributes>();
   const Window vertical{a.pooling_height, a.stride_height, a.dilation_height, a.padding_top,
                         a.padding_bottom};
@@ -91,9 +91,15 @@ Status ShapeOfArgMaxPooling(ShapeContext& context) {
   return context.SetOutput(dims, 1);
 }
 
-// [N, H, W, C] -> [N, C], or [N, 1, 1, C] when the dimensions are kept.
+// [N, H, W, C] -> [N, C], or [N, 1, 1, C] when the dimensions are kept. The mean over nothing is
+// NaN, which int8 has not.
 Status ShapeOfGlobalAveragePooling(ShapeContext& context) {
-  SWITCHYARD_TRY(CheckImages(context, 0));
+  SWITCHYARD_TRY(context.ExpectRank(0, 4));
+  if (!IsFloat(context.OutputValue(0).type) && (!context.Narrow(0, 1, Range::AtLeast(1)) ||
+                                                !context.Narrow(0, 2, Range::AtLeast(1)))) {
+    return context.Refuse("its input has dimensions {}, expected a height and width of at least 1",
+                          ToString(context.Input(0)));
+  }
   const ShapeRange& input = context.Input(0);
   if (context.HasFlag(kFlagKeepDims)) {
     return context.SetOutput(Images(input[0], Range::Exactly(1), Range::Exactly(1), input[3]));
@@ -105,7 +111,7 @@ Status ShapeOfGlobalAveragePooling(ShapeContext& context) {
 }
 
 Status ShapeOfResize(ShapeContext& context) {
-  SWITCHYARD_TRY(CheckImages(context, 0));
+  SWITCHYARD_TRY(CheckPooledImages(context));
   const auto& a = context.Attributes<ResizeAttributes>();
   const ShapeRange& input = context.Input(0);
   // XNNPACK's coordinates are floats, which count to this.

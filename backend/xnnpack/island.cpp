@@ -7,26 +7,18 @@
 #include <vector>
 
 #include "backend/parallel/parallel.h"
+#include "backend/plan/prune.h"
 #include "backend/xnnpack/allocator.h"
 #include "backend/xnnpack/float_conversion.h"
 #include "backend/xnnpack/lowering.h"
 #include "backend/xnnpack/operator_times.h"
+#include "backend/xnnpack/prunable_island.h"
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
 
 namespace switchyard {
 namespace {
-
-// XNNPACK asserts that every tensor has an address, empty ones too.
-void* AddressOfNothing() {
-  alignas(64) static std::byte nothing[64];
-  return nothing;
-}
-
-bool IsEmpty(const Dims& dims) {
-  return std::ranges::any_of(dims, [](size_t size) { return size == 0; });
-}
 
 // What the host has to give, or to hold, for an external value.
 struct External {
@@ -35,6 +27,7 @@ struct External {
   size_t num_elements = 0;
 };
 
+// No value is ever empty here: see prunable_island.h.
 class Island final : public StockStep {
  public:
   Island(const Graph& graph, RuntimePtr runtime, std::vector<External> externals,
@@ -61,7 +54,7 @@ class Island final : public StockStep {
   Status Run(std::span<void* const> data) override;
   std::span<const TimedOperator> operators() const override { return operators_; }
   bool ReadTimes(std::span<uint64_t> microseconds) const override {
-    return state_ == State::kShaped && ReadOperatorTimes(runtime_.get(), microseconds);
+    return is_shaped_ && ReadOperatorTimes(runtime_.get(), microseconds);
   }
 
  private:
@@ -92,20 +85,11 @@ class Island final : public StockStep {
   const size_t reserve_bytes_;
   RuntimePtr runtime_;  // last: it goes first
 
-  enum class State { kUnshaped, kShaped, kEmpty } state_ = State::kUnshaped;
+  bool is_shaped_ = false;
 };
 
 Status Island::Reshape(std::span<const Dims> shapes) {
-  state_ = State::kUnshaped;
-  bool is_empty = true;
-  for (const External& external : externals_) {
-    const SubgraphExternal& lowered = external.lowered;
-    if (lowered.is_output && !lowered.is_scratch) is_empty &= IsEmpty(shapes[lowered.value]);
-  }
-  if (is_empty) {
-    state_ = State::kEmpty;
-    return {};
-  }
+  is_shaped_ = false;
   for (const InnerValue& value : values_) {
     // XNNPACK asserts what it was told of the ranks when the subgraph was made.
     if (shapes[value.value].rank() == value.rank) continue;
@@ -117,7 +101,7 @@ Status Island::Reshape(std::span<const Dims> shapes) {
   SWITCHYARD_TRY(ReshapeRuntime(shapes));
   SWITCHYARD_TRY(CheckOutputs(shapes));
   SWITCHYARD_TRY(PrepareBuffers(shapes));
-  state_ = State::kShaped;
+  is_shaped_ = true;
   return {};
 }
 
@@ -178,8 +162,7 @@ Status Island::PrepareBuffers(std::span<const Dims> shapes) {
 }
 
 Status Island::Run(std::span<void* const> data) {
-  if (state_ == State::kEmpty) return {};
-  if (state_ == State::kUnshaped) {
+  if (!is_shaped_) {
     return Fail(ErrorCode::kInvalidState, "island of {}: run before a successful Reshape",
                 names_.empty() ? "no values" : names_.back());
   }
@@ -195,7 +178,6 @@ Status Island::Run(std::span<void* const> data) {
                    reinterpret_cast<float*>(external.buffer.data()));
       }
     }
-    if (external.num_elements == 0) address = AddressOfNothing();
     if (address == nullptr) {
       return Fail(ErrorCode::kInvalidArgument, "{}: no data pointer; set one before execute",
                   names_[i]);
@@ -216,22 +198,6 @@ Status Island::Run(std::span<void* const> data) {
                   externals_[i].num_elements, data[lowered.value]);
   }
   return {};
-}
-
-// The nodes whose results reach an output; XNNPACK trips over the others.
-std::vector<NodeIndex> LiveNodes(const Graph& graph, const IslandStep& step) {
-  std::unordered_set<ValueIndex> needed(step.outputs.begin(), step.outputs.end());
-  std::vector<NodeIndex> live;
-  for (size_t i = step.nodes.size(); i-- > 0;) {
-    const Node& node = graph.nodes[step.nodes[i]];
-    if (!std::ranges::any_of(node.outputs, [&](ValueIndex v) { return needed.contains(v); })) {
-      continue;
-    }
-    needed.insert(node.inputs.begin(), node.inputs.end());
-    live.push_back(step.nodes[i]);
-  }
-  std::ranges::reverse(live);
-  return live;
 }
 
 // Outputs of live nodes that must have a place outside XNNPACK's own memory: those that nobody
@@ -360,6 +326,7 @@ Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
 Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
                                                 const ConstantData& constants,
                                                 const StockEnvironment& environment) {
+  // XNNPACK trips over the others.
   const std::vector<NodeIndex> nodes = LiveNodes(graph, step);
   auto compiled = Compile(graph, step, nodes, constants, environment);
   if (!compiled) {
@@ -382,10 +349,13 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   if (environment.profile) {
     operators = ReadOperators(compiled->runtime.get(), compiled->operators);
   }
-  return std::make_unique<Island>(graph, std::move(compiled->runtime),
-                                  std::move(compiled->externals), std::move(compiled->constants),
-                                  values, std::move(operators), compiled->reserve_bytes,
-                                  environment);
+  auto island = std::make_unique<Island>(graph, std::move(compiled->runtime),
+                                         std::move(compiled->externals),
+                                         std::move(compiled->constants), values,
+                                         std::move(operators), compiled->reserve_bytes, environment);
+  IslandStep live = step;
+  live.nodes = nodes;
+  return MakePrunable(graph, std::move(live), constants, environment, std::move(island));
 }
 
 }  // namespace switchyard

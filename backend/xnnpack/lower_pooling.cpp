@@ -14,11 +14,39 @@ Status CheckPooling(const Lowering& lowering) {
                                 ToString(lowering.input(0).dims), ToString(lowering.output().dims));
   }
   const uint64_t size = uint64_t{a.pooling_height} * a.pooling_width;
-  if (size < 2 || size > std::numeric_limits<uint32_t>::max()) {
-    return lowering.Unsupported("a pool of {} x {}, expected two elements at least; leave it out",
+  if (size > std::numeric_limits<uint32_t>::max()) {
+    return lowering.Unsupported("a pool of {} x {}, expected less than 2^32 elements; leave it out",
                                 a.pooling_height, a.pooling_width);
   }
   return lowering.RequireRange(/*may_be_empty=*/false);
+}
+
+bool IsPoolOfOne(const PoolingAttributes& a) {
+  return a.pooling_height == 1 && a.pooling_width == 1;
+}
+
+// A pool of one element and strides of one: each element is its own maximum and average. XNNPACK
+// refuses it as a pool.
+Status LowerAsClamp(Lowering& lowering) {
+  const Node& node = lowering.node();
+  SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
+  SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (node.output_min == -kInfinity && node.output_max == kInfinity) {
+    return lowering.Check(xnn_define_copy(lowering.subgraph(), input, output, /*flags=*/0));
+  }
+  const xnn_unary_params range = {.clamp = {.min = node.output_min, .max = node.output_max}};
+  return lowering.Check(
+      xnn_define_unary(lowering.subgraph(), xnn_unary_clamp, &range, input, output, /*flags=*/0));
+}
+
+// Of such the remedies make steps of their own.
+Status CheckStrides(const Lowering& lowering, uint32_t max_height, uint32_t max_width) {
+  const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
+  if (a.stride_height <= max_height && a.stride_width <= max_width) return {};
+  return lowering.Unsupported("strides {} x {} of a pool of {} x {}, expected at most {} x {}",
+                              a.stride_height, a.stride_width, a.pooling_height, a.pooling_width,
+                              max_height, max_width);
 }
 
 }  // namespace
@@ -28,6 +56,10 @@ Status LowerAveragePooling(Lowering& lowering) {
   SWITCHYARD_TRY(lowering.RequireOneType(kFloatTypes));
   const Node& node = lowering.node();
   const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
+  if (IsPoolOfOne(a)) {
+    SWITCHYARD_TRY(CheckStrides(lowering, 1, 1));
+    return LowerAsClamp(lowering);
+  }
   SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
   return lowering.Check(xnn_define_average_pooling_2d(
@@ -42,11 +74,8 @@ Status LowerMaxPooling(Lowering& lowering) {
   SWITCHYARD_TRY(lowering.RequireSameQuantization());
   const Node& node = lowering.node();
   const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
-  if (a.stride_height > a.pooling_height || a.stride_width > a.pooling_width) {
-    return lowering.Unsupported(
-        "strides {} x {}, expected at most the pool's {} x {}; leave it out of the delegate",
-        a.stride_height, a.stride_width, a.pooling_height, a.pooling_width);
-  }
+  SWITCHYARD_TRY(CheckStrides(lowering, a.pooling_height, a.pooling_width));
+  if (IsPoolOfOne(a)) return LowerAsClamp(lowering);
   SWITCHYARD_ASSIGN(const uint32_t input, lowering.Input(0));
   SWITCHYARD_ASSIGN(const uint32_t output, lowering.Output());
   return lowering.Check(xnn_define_max_pooling_2d(
@@ -58,6 +87,10 @@ Status LowerMaxPooling(Lowering& lowering) {
 Status LowerArgMaxPooling(Lowering& lowering) {
   SWITCHYARD_TRY(CheckPooling(lowering));
   const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
+  if (IsPoolOfOne(a)) {
+    return lowering.Unsupported(
+        "a pool of one element, whose index is 0, expected two at least; leave it out");
+  }
   if (lowering.TypeOf(lowering.input(0)) != kF32 || lowering.TypeOf(lowering.output(0)) != kF32 ||
       lowering.output(1).type != kInt32 || lowering.output(1).dims.rank() != 4) {
     return lowering.Unsupported("types {}, expected f32 -> f32, int32 of four dimensions",
@@ -68,7 +101,8 @@ Status LowerArgMaxPooling(Lowering& lowering) {
   SWITCHYARD_ASSIGN(const uint32_t indices, lowering.Output(1));
   return lowering.Check(xnn_define_argmax_pooling_2d(
       lowering.subgraph(), a.padding_top, a.padding_right, a.padding_bottom, a.padding_left,
-      a.pooling_height, a.pooling_width, input, values, indices, /*flags=*/0));
+      a.pooling_height, a.pooling_width, input, values, indices,
+      lowering.node().flags & kFlagTensorFlowSamePadding));
 }
 
 Status LowerGlobalAveragePooling(Lowering& lowering) {

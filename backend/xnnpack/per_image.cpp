@@ -14,9 +14,11 @@ enum : ValueIndex { kInput, kConverted, kOutput, kFilter, kBias };
 class PerImage final : public StockStep {
  public:
   // `values`: which values of the whole graph those of the one image are.
-  PerImage(const Graph& one, std::vector<ValueIndex> values, std::unique_ptr<StockStep> island)
-      : sides_{{{kInput, one.values[kInput].type}, {kOutput, one.values[kOutput].type}}},
+  PerImage(std::unique_ptr<const Graph> one, std::vector<ValueIndex> values,
+           std::unique_ptr<StockStep> island)
+      : sides_{{{kInput, one->values[kInput].type}, {kOutput, one->values[kOutput].type}}},
         values_(std::move(values)),
+        one_(std::move(one)),
         island_(std::move(island)) {}
 
   Status Reshape(std::span<const Dims> shapes) override {
@@ -60,6 +62,7 @@ class PerImage final : public StockStep {
 
   std::array<Side, 2> sides_;
   const std::vector<ValueIndex> values_;
+  const std::unique_ptr<const Graph> one_;  // the island's
   const std::unique_ptr<StockStep> island_;
   size_t images_ = 0;
   std::vector<void*> data_;
@@ -74,7 +77,8 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
   std::vector<ValueIndex> values = {step.input, node.inputs[0], step.output};
   values.insert(values.end(), node.inputs.begin() + 1, node.inputs.end());
   // A graph of its own, of one image, so that XNNPACK never sees another batch.
-  Graph one;
+  auto graph_of_one = std::make_unique<Graph>();
+  Graph& one = *graph_of_one;
   ConstantData weights;
   for (const ValueIndex value : values) {
     one.values.push_back(graph.values[value]);
@@ -110,7 +114,7 @@ Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const Stoc
   // The times would be those of the last image only.
   one_environment.profile = false;
   SWITCHYARD_ASSIGN(auto created, CreateIsland(one, island, weights, one_environment));
-  return std::make_unique<PerImage>(one, std::move(values), std::move(created));
+  return std::make_unique<PerImage>(std::move(graph_of_one), std::move(values), std::move(created));
 }
 
 }  // namespace switchyard

@@ -151,6 +151,13 @@ bool IsDynamicConvolutionOfBatches(const Graph& graph, const Node& node) {
   const Dims& images = graph.values[node.inputs[0]].dims;
   return images.rank() == 4 && images[0] > 1 && HasConstantWeights(graph, node);
 }
+bool IsSpacedPool(const Graph&, const Node& node) {
+  const auto* pool = std::get_if<PoolingAttributes>(&node.attributes);
+  if (pool == nullptr || node.kind == NodeKind::kArgMaxPooling2d) return false;
+  const bool is_of_one = pool->pooling_height == 1 && pool->pooling_width == 1;
+  return (node.kind == NodeKind::kMaxPooling2d || is_of_one) &&
+         (pool->stride_height > pool->pooling_height || pool->stride_width > pool->pooling_width);
+}
 bool ComputesF32(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && IsFloat(graph.values[node.inputs[0]].type) &&
          IsFloat(graph.values[node.outputs[0]].type);
@@ -225,6 +232,8 @@ constexpr Remedy kRemedies[] = {
      "windows of more than 9 pixels are summed in memory with a part for each thread that the pool "
      "told of when shapes were set, and a thread takes the part of its number: where the pool told "
      "of two and runs three, the third writes behind it"},
+    {"pool.spaced", kOwnStep, &AnyCpu, &IsSpacedPool,
+     "max pooling refuses strides above its window, and every pooling a window of one element"},
     {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
      "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
      "not"},

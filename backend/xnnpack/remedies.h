@@ -15,7 +15,7 @@ enum class RemedyAction : uint8_t {
   // The node computes in f32; f16 and bf16 values are converted where they enter and leave.
   kComputeInF32,
   // The node runs outside islands (StockOperatorStep): a FullyConnected through XNNPACK's operator
-  // API, a convolution image by image.
+  // API, a convolution image by image, a pooling in plain C++.
   kOwnStep,
   // The node runs outside islands, as one that is made anew when its channels change, unless they
   // cannot (FindFixedChannels).

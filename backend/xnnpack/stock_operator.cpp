@@ -9,6 +9,7 @@
 #include "backend/xnnpack/per_image.h"
 #include "backend/xnnpack/remedies.h"
 #include "backend/xnnpack/renewed_island.h"
+#include "backend/xnnpack/spaced_pooling.h"
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
@@ -281,6 +282,10 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
   }
   if (Info(node.kind).attributes == AttributeKind::kConvolution) {
     return CreatePerImage(graph, step, constants, environment);
+  }
+  if (Info(node.kind).attributes == AttributeKind::kPooling &&
+      FindRemedy(RemedyAction::kOwnStep, graph, node, environment.cpu) != nullptr) {
+    return CreateSpacedPooling(graph, step, environment);
   }
   if (node.kind != NodeKind::kFullyConnected) return CreateRenewedIsland(graph, step, environment);
   SWITCHYARD_TRY(CheckNode(graph, step));

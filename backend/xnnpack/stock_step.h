@@ -78,7 +78,9 @@ struct ConstantData {
   std::vector<bool> is_consumed;        // ConsumedByPacking
 };
 
-// The bytes of consumed constants are read during this call only; the others must outlive the step.
+// The bytes of consumed constants are read during this call only; the others, and the graph, must
+// outlive the step. What an island has consumed it cannot compute again where some of its values
+// are empty and others are not (Emptiness::MayMix).
 // Takes time by the size of the step, not of the graph. Errors: NotSupported or NotImplemented
 // naming the node that XNNPACK cannot run, Internal for what it refuses without a reason.
 Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,

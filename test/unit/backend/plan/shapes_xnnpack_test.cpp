@@ -2,6 +2,7 @@
 // shapes are given to both. What InferShapes accepts must be accepted by XNNPACK with the same
 // output dims, at the bounds and at smaller inputs, and must run. XNNPACK checks itself with
 // asserts: one that fires ends this program.
+#include <algorithm>
 #include <functional>
 #include <random>
 #include <string>
@@ -303,7 +304,7 @@ const Sweep kSweeps[] = {
       kCopy,      kConvert},
      MakeUnary,
      false},
-    {"softmax", {kSoftmax}, MakeSoftmax, true},
+    {"softmax", {kSoftmax}, MakeSoftmax, false},
     {"binary", {kAdd, kSubtract, kMultiply, kDiv, kMinimum, kMaximum}, MakeBinary, true},
     {"prelu", {kPReLU}, MakePRelu, true},
     {"fully_connected", {kFullyConnected}, MakeFullyConnected, true},
@@ -311,12 +312,12 @@ const Sweep kSweeps[] = {
     {"dynamically_quantized", {kFullyConnected, kConv2d}, MakeDynamicallyQuantized, true},
     {"convolution", {kConv2d, kDepthwiseConv2d, kConvTranspose2d}, MakeConvolution, true},
     {"pooling", {kAvgPooling2d, kMaxPooling2d, kArgMaxPooling2d}, MakePooling, true},
-    {"global_pooling", {kGlobalAvgPooling2d}, MakeGlobalPooling, true},
+    {"global_pooling", {kGlobalAvgPooling2d}, MakeGlobalPooling, false},
     {"resize", {kStaticResizeBilinear2D}, MakeResize, true},
     {"transpose", {kStaticTranspose}, MakeTranspose, false},
     {"reshape", {kStaticReshape}, MakeReshape, true},
     {"slice", {kStaticSlice}, MakeSlice, true},
-    {"pad", {kStaticConstantPad}, MakePad, true},
+    {"pad", {kStaticConstantPad}, MakePad, false},
     {"concatenate",
      {kConcatenate2, kConcatenate3, kConcatenate4, kConcatenate5},
      MakeConcatenate,
@@ -334,7 +335,11 @@ std::string Describe(const Graph& graph, std::span<const Dims> shapes, uint32_t 
   return text;
 }
 
+// The backend shows XNNPACK no value without elements: it asserts on some, and of others it reads
+// sizes that nobody has written.
 void ExpectSame(XnnpackGraph& xnnpack, const Graph& graph, std::span<const Dims> shapes) {
+  const auto is_empty = [&](const Dims& dims) { return dims.NumElements() == 0; };
+  if (std::ranges::any_of(shapes, is_empty)) return;
   ASSERT_EQ(xnnpack.Reshape(shapes), xnn_status_success);
   for (const ValueIndex output : graph.nodes.back().outputs) {
     EXPECT_EQ(ToString(xnnpack.OutputDims(output)), ToString(shapes[output]));

@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <format>
+
 #include "test/support/graph_builder.h"
 #include "test/unit/backend/xnnpack/reference.h"
 #include "test/unit/backend/xnnpack/stock_runner.h"
@@ -141,18 +145,101 @@ TEST(StockPooling, ResizeBilinear) {
   }
 }
 
-TEST(StockPooling, RefusesPoolsOfOneElement) {
-  GraphBuilder b;
-  const ValueIndex x = b.Input(kF32, {1, 4, 4, 1});
-  const ValueIndex y = b.Output(kF32, {1, 4, 4, 1});
-  b.Add(NodeKind::kMaxPooling2d, {x}, {y}, PoolingAttributes{});
-  const Graph graph = b.Build();
-  const auto runner = StockRunner::Create(graph);
-  ASSERT_FALSE(runner);
-  EXPECT_EQ(runner.error().code, ErrorCode::kNotSupported);
-  EXPECT_THAT(runner.error().message, testing::HasSubstr("1 x 1"));
+// What PyTorch says of windows that leave out elements between them: 1x1 ones, and strides above
+// the window, along either axis, dilated and padded.
+TEST(StockPooling, SpacedWindows) {
+  constexpr size_t kHeight = 7, kWidth = 6, kChannels = 3, kImages = 2;
+  const Dims from = {kImages, kHeight, kWidth, kChannels};
+  const PoolingAttributes pools[] = {
+      {},
+      {.stride_height = 2},
+      {.stride_height = 2, .stride_width = 3},
+      {.pooling_height = 2, .pooling_width = 2, .stride_height = 2, .stride_width = 3},
+      {.padding_top = 1,
+       .padding_left = 2,
+       .pooling_height = 2,
+       .pooling_width = 2,
+       .stride_height = 3,
+       .stride_width = 4,
+       .dilation_height = 3,
+       .dilation_width = 2},
+  };
+  const std::vector<float> image = RandomValues(*from.NumElements(), 3);
+  for (const PoolingAttributes& pool : pools) {
+    const bool is_of_one = pool.pooling_height * pool.pooling_width == 1;
+    const auto size_of = [](size_t input, size_t padding, size_t size, size_t stride,
+                            size_t dilation) {
+      return (input + padding - (size - 1) * dilation - 1) / stride + 1;
+    };
+    const size_t height = size_of(kHeight, pool.padding_top, pool.pooling_height,
+                                  pool.stride_height, pool.dilation_height);
+    const size_t width = size_of(kWidth, pool.padding_left, pool.pooling_width, pool.stride_width,
+                                 pool.dilation_width);
+    std::vector<float> expected;
+    for (size_t i = 0; i < kImages * height * width * kChannels; ++i) {
+      const size_t c = i % kChannels, x = i / kChannels % width;
+      const size_t y = i / kChannels / width % height, n = i / kChannels / width / height;
+      float largest = -kInfinity;
+      for (size_t k = 0; k < pool.pooling_height * pool.pooling_width; ++k) {
+        const size_t in_y = y * pool.stride_height + k / pool.pooling_width * pool.dilation_height -
+                            pool.padding_top;
+        const size_t in_x = x * pool.stride_width + k % pool.pooling_width * pool.dilation_width -
+                            pool.padding_left;
+        if (in_y >= kHeight || in_x >= kWidth) continue;
+        largest = std::max(largest, image[((n * kHeight + in_y) * kWidth + in_x) * kChannels + c]);
+      }
+      expected.push_back(std::clamp(largest, -0.5f, 0.625f));
+    }
+    for (const NodeKind kind : {NodeKind::kMaxPooling2d, NodeKind::kAvgPooling2d}) {
+      if (kind == NodeKind::kAvgPooling2d && !is_of_one) continue;
+      for (const DataType type : {kF32, kF16, kBF16}) {
+        SCOPED_TRACE(std::format("pooling.{}.{}.{}x{}.stride{}x{}", Info(kind).name, Name(type),
+                                 pool.pooling_height, pool.pooling_width, pool.stride_height,
+                                 pool.stride_width));
+        GraphBuilder b;
+        const ValueIndex x = b.Input(type, from);
+        const ValueIndex y = b.Output(type, {1, 1, 1, 1});
+        Node& node = b.Add(kind, {x}, {y}, pool);
+        node.output_min = -0.5f;
+        node.output_max = 0.625f;
+        const Graph graph = b.Build();
+        const auto out = RunStock(graph, {FloatTensor(type, from, image)}, {.num_threads = 2});
+        ASSERT_TRUE(out) << out.error().message;
+        EXPECT_EQ((*out)[1].dims, Dims({kImages, height, width, kChannels}));
+        EXPECT_EQ(Floats(type, (*out)[1]), expected);
+      }
+    }
+  }
 }
 
+TEST(StockPooling, SpacedWindowsOfInt8AndNaN) {
+  PoolingAttributes pool = kTwoByTwo;
+  pool.stride_width = 3;
+  {
+    GraphBuilder b;
+    const Quantization q = PerTensorQuantization{0.5f, -3};
+    const ValueIndex x = b.Input(kQInt8, {1, 2, 5, 1}, q);
+    const ValueIndex y = b.Output(kQInt8, {1, 1, 2, 1}, q);
+    b.Add(NodeKind::kMaxPooling2d, {x}, {y}, pool).output_max = 20;
+    const Graph graph = b.Build();
+    const auto out = RunStock(
+        graph, {Tensor::Of<int8_t>({1, 2, 5, 1}, {-128, 4, 127, -9, -7, 3, -1, 0, -8, 127})});
+    ASSERT_TRUE(out) << out.error().message;
+    EXPECT_THAT((*out)[1].As<int8_t>(), ElementsAre(4, 37));
+  }
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF32, {1, 2, 5, 1});
+  const ValueIndex y = b.Output(kF32, {1, 1, 2, 1});
+  b.Add(NodeKind::kMaxPooling2d, {x}, {y}, pool);
+  const Graph graph = b.Build();
+  const auto out =
+      RunStock(graph, {Tensor::Of<float>({1, 2, 5, 1}, {kNaN, 4, 9, -9, -7, 3, 8, 0, -8, 7})});
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_TRUE(std::isnan((*out)[1].As<float>()[0]));
+  EXPECT_EQ((*out)[1].As<float>()[1], 7);
+}
+
+// Without the remedy the lowering says what it cannot do.
 TEST(StockPooling, RefusesMaximaThatSkipInput) {
   GraphBuilder b;
   const ValueIndex x = b.Input(kF32, {1, 5, 5, 1});
@@ -161,10 +248,26 @@ TEST(StockPooling, RefusesMaximaThatSkipInput) {
   pool.stride_width = 3;
   b.Add(NodeKind::kMaxPooling2d, {x}, {y}, pool);
   const Graph graph = b.Build();
-  const auto runner = StockRunner::Create(graph);
+  const auto runner = StockRunner::Create(graph, {.use_remedies = false});
   ASSERT_FALSE(runner);
   EXPECT_EQ(runner.error().code, ErrorCode::kNotSupported);
   EXPECT_THAT(runner.error().message, testing::HasSubstr("strides 2 x 3"));
+}
+
+// The window of 3 lies over [padding, 0, 1] and [2, 3, padding].
+TEST(StockPooling, ArgMaxWithSamePadding) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF32, {1, 1, 4, 1});
+  const ValueIndex y = b.Output(kF32, {1, 1, 2, 1});
+  const ValueIndex i = b.Output(kInt32, {1, 1, 2, 1});
+  b.Add(NodeKind::kArgMaxPooling2d, {x}, {y, i},
+        PoolingAttributes{.pooling_height = 1, .pooling_width = 3, .stride_width = 3})
+      .flags = kFlagTensorFlowSamePadding;
+  const Graph graph = b.Build();
+  const auto out = RunStock(graph, {Tensor::Of<float>({1, 1, 4, 1}, {1, 2, 3, 4})});
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_THAT((*out)[1].As<float>(), ElementsAre(2, 4));
+  EXPECT_THAT((*out)[2].As<int32_t>(), ElementsAre(2, 1));
 }
 
 }  // namespace

@@ -111,6 +111,7 @@ TEST(Remedies, AreAllTested) {
       "f16.avx512fp16.n64", "f16.no_arithmetic", "f16.neon.deep", "bf16", "float.mixed",
       "f16.argmax", "f16.avx512fp16.prelu", "f16.computed_weights", "f16.dynamic", "weights.float",
       "qc4w.amx", "qb4w.avx512vnni", "qb4w.no_avx2", "qd8.convolution.batch", "pooling.by_thread",
+      "pool.spaced",
       "f32.sme2.long_vectors", "f32.sme2.masked", "f32.sme2.quantized_weights",
       "f32.sme2.computed_weights",
       // remedies_reshape_test.cpp
@@ -483,6 +484,22 @@ TEST(Remedies, DynamicConvolutionsOfChangingBatches) {
       }
       EXPECT_EQ((*out)[1].As<float>(), expected) << batch << " images";
     }
+  }
+}
+
+TEST(Remedies, PoolsThatLeaveOutElements) {
+  for (const NodeKind kind : {NodeKind::kMaxPooling2d, NodeKind::kAvgPooling2d}) {
+    const bool is_max = kind == NodeKind::kMaxPooling2d;
+    GraphBuilder b;
+    const ValueIndex x = b.Input(kF32, {1, 1, 5, 1});
+    const ValueIndex y = b.Output(kF32, {1, 1, 2, 1});
+    b.Add(kind, {x}, {y}, PoolingAttributes{.pooling_width = is_max ? 2u : 1u, .stride_width = 3});
+    const Case c{.graph = b.Build(),
+                 .inputs = {FloatTensor(kF32, {1, 1, 5, 1}, {1, 5, 7, 3, 2})},
+                 .expected = is_max ? std::vector<float>{5, 3} : std::vector<float>{1, 3},
+                 .type = kF32,
+                 .tolerance = 0};
+    ExpectRemedied("pool.spaced", c, /*refused=*/true);
   }
 }
 
