@@ -39,8 +39,8 @@ Status ShapeOfReshape(ShapeContext& context) {
   return context.SetOutput(dims);
 }
 
-// A size of 0 stands for the whole dimension, which may have no elements. Behind an offset XNNPACK copies what is left of it,
-// but reports the whole, so that is refused.
+// A size of 0 stands for the whole dimension, which may have no elements. Behind an offset XNNPACK
+// copies what is left of it, but reports the whole, so that is refused.
 Status ShapeOfSlice(ShapeContext& context) {
   const auto& slice = context.Attributes<SliceAttributes>();
   SWITCHYARD_TRY(context.ExpectRank(0, slice.offsets.size()));
@@ -48,8 +48,7 @@ Status ShapeOfSlice(ShapeContext& context) {
   for (size_t i = 0; i < slice.offsets.size(); ++i) {
     const size_t offset = slice.offsets[i], size = slice.sizes[i];
     const bool is_whole = size == 0 && offset == 0;
-    if ((size == 0 && !is_whole) ||
-        !context.Narrow(0, i, Range::AtLeast(offset + size))) {
+    if ((size == 0 && !is_whole) || !context.Narrow(0, i, Range::AtLeast(offset + size))) {
       return context.Refuse(
           "{} elements from number {} on of dimension {}, expected at least 1 within {}", size,
           offset, i, ToString(context.Input(0)));

@@ -95,8 +95,8 @@ Status ShapeOfArgMaxPooling(ShapeContext& context) {
 // NaN, which int8 has not.
 Status ShapeOfGlobalAveragePooling(ShapeContext& context) {
   SWITCHYARD_TRY(context.ExpectRank(0, 4));
-  if (!IsFloat(context.OutputValue(0).type) && (!context.Narrow(0, 1, Range::AtLeast(1)) ||
-                                                !context.Narrow(0, 2, Range::AtLeast(1)))) {
+  if (!IsFloat(context.OutputValue(0).type) &&
+      (!context.Narrow(0, 1, Range::AtLeast(1)) || !context.Narrow(0, 2, Range::AtLeast(1)))) {
     return context.Refuse("its input has dimensions {}, expected a height and width of at least 1",
                           ToString(context.Input(0)));
   }

@@ -232,6 +232,10 @@ void AddFormat(Cases& cases, Format format) {
   spec.min = -0.5;
   spec.max = 0.5;
   AddBoth(cases, "clamp_both", spec, false);
+  spec = {.format = format, .batch = 2, .height = 4, .width = 5};
+  spec.attributes = WithChannels(k3x3, {"", 1, 3, 7});
+  spec.runs = {{0, 4, 5, 3}, {2, 4, 5, 3}, {0, 4, 5, 3}};
+  AddBoth(cases, "zero_batch", spec, true);
   // More pixels than are packed at a time, in two images.
   spec = {.format = format, .batch = 2, .height = 48, .width = 49};
   spec.attributes = WithChannels(k3x3, {"", 1, 8, 3});

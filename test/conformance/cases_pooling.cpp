@@ -87,7 +87,17 @@ const Shape kShapes[] = {
      {1, 8, 9, 3},
      3,
      3,
-     {.pooling_height = 2, .pooling_width = 2, .stride_height = 3, .stride_width = 3}},
+     {.pooling_height = 2, .pooling_width = 2, .stride_height = 3, .stride_width = 3},
+     0,
+     true},
+    {"1x1", {2, 5, 4, 19}, 5, 4, {}, 0, true},
+    {"1x1.strides_skip_input",
+     {2, 5, 8, 3},
+     3,
+     3,
+     {.stride_height = 2, .stride_width = 3},
+     0,
+     true},
 };
 // For maxima only.
 const Shape kDilated[] = {
@@ -147,7 +157,7 @@ void AddMaximum(Cases& cases) {
     AddOneNode(cases, std::format("max_pool.f32.{}", shape.name), Make(kMaxPooling2d, kF32, shape),
                {shape.must_pass, Data::kBitwise});
   }
-  for (size_t i : {0, 2, 4, 8, 11, 14}) {
+  for (size_t i : {0, 2, 4, 8, 11, 14, 15, 16, 17}) {
     AddOneNode(cases, std::format("max_pool.qs8.{}", kShapes[i].name),
                Make(kMaxPooling2d, kQS8, kShapes[i]), kMustPass);
   }
@@ -278,6 +288,9 @@ void AddOthers(Cases& cases) {
     OneNode sequence = Make(kind, kF32, kShapes[0]);
     sequence.inputs[0].more_runs = {{1, 2, 2, 5}, {1, 6, 7, 5}, {1, 3, 8, 5}, {1, 6, 8, 5}};
     AddOneNode(cases, std::format("{}.f32.sequence", name), sequence);
+    OneNode empty = Make(kind, kF32, kShapes[0]);
+    empty.inputs[0].more_runs = {{0, 6, 8, 5}, {1, 6, 8, 5}};
+    AddOneNode(cases, std::format("{}.f32.zero_batch", name), empty, kMustPass);
   }
 }
 

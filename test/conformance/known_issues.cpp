@@ -25,8 +25,6 @@ constexpr KnownIssue kTable[] = {
     {kOurs, "sqrt.f32.infinity", "amd64", Outcome::kFailNumeric,
      "stock: the AVX and AVX-512 square roots are products with an estimate of the reciprocal one, "
      "and infinity times 0 is no number"},
-    {kOurs, "max_pool.*.strides_skip_input", "", Outcome::kNotSupported,
-     "stock: XNNPACK has no maximum over windows with gaps between them"},
     {kPeer, "fc.qp8_f32_qc4w.odd_k.*", "", Outcome::kFailNumeric,
      "with an odd number of input channels a row's range takes in the first element of the next"},
     {kPeer, "fc.qp8_f32_qc4w.one_k.*", "", Outcome::kCrash,

@@ -221,7 +221,7 @@ const Refused kRefused[] = {
        // Of any length it has three of them at least.
        const ValueIndex padded = b.Internal(kF32, {1});
        b.Add(kStaticConstantPad, {b.Input(kF32, {2, 2, 4})}, {padded},
-             PadAttributes{{2, 0, 0}, {0, 0, 0}});
+             PadAttributes{{3, 0, 0}, {0, 0, 0}});
        b.Add(kBatchMatrixMultiply, {padded, b.Constant(kF32, {2, 4, 2}, std::vector<float>(16))},
              {b.Output(kF32, {2, 2, 2})});
      },
@@ -232,7 +232,7 @@ const Refused kRefused[] = {
     {"reshape.inferred",
      [](GraphBuilder& b) {
        const ValueIndex padded = b.Internal(kF32, {1});
-       b.Add(kStaticConstantPad, {b.Input(kF32, {1})}, {padded}, PadAttributes{{4}, {0}});
+       b.Add(kStaticConstantPad, {b.Input(kF32, {1})}, {padded}, PadAttributes{{5}, {0}});
        b.Add(kStaticReshape, {padded}, {b.Output(kF32, {1})}, ReshapeAttributes{{4, 0}});
      },
      "as many elements as in [4, 1]"},
