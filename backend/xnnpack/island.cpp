@@ -349,10 +349,10 @@ Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const Island
   if (environment.profile) {
     operators = ReadOperators(compiled->runtime.get(), compiled->operators);
   }
-  auto island = std::make_unique<Island>(graph, std::move(compiled->runtime),
-                                         std::move(compiled->externals),
-                                         std::move(compiled->constants), values,
-                                         std::move(operators), compiled->reserve_bytes, environment);
+  auto island =
+      std::make_unique<Island>(graph, std::move(compiled->runtime), std::move(compiled->externals),
+                               std::move(compiled->constants), values, std::move(operators),
+                               compiled->reserve_bytes, environment);
   IslandStep live = step;
   live.nodes = nodes;
   return MakePrunable(graph, std::move(live), constants, environment, std::move(island));

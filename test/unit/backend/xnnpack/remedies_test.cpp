@@ -111,8 +111,7 @@ TEST(Remedies, AreAllTested) {
       "f16.avx512fp16.n64", "f16.no_arithmetic", "f16.neon.deep", "bf16", "float.mixed",
       "f16.argmax", "f16.avx512fp16.prelu", "f16.computed_weights", "f16.dynamic", "weights.float",
       "qc4w.amx", "qb4w.avx512vnni", "qb4w.no_avx2", "qd8.convolution.batch", "pooling.by_thread",
-      "pool.spaced",
-      "f32.sme2.long_vectors", "f32.sme2.masked", "f32.sme2.quantized_weights",
+      "pool.spaced", "f32.sme2.long_vectors", "f32.sme2.masked", "f32.sme2.quantized_weights",
       "f32.sme2.computed_weights",
       // remedies_reshape_test.cpp
       "f32.computed_weights.kxn", "indirection.channels"};
