@@ -107,8 +107,10 @@ class Suite {
     report_.rows.push_back(row);
     const Outcome outcome = row.result.outcome;
     if (issue != nullptr) {
-      if (outcome == issue->outcome) GTEST_SKIP() << "known issue: " << issue->reason;
-      ADD_FAILURE() << item.name << ": known to end in " << Name(issue->outcome) << " ("
+      const bool is_known = issue->outcome ? outcome == *issue->outcome : !row.result.passed();
+      if (is_known) GTEST_SKIP() << "known issue: " << issue->reason;
+      ADD_FAILURE() << item.name << ": known to end in "
+                    << (issue->outcome ? Name(*issue->outcome) : "a failure") << " ("
                     << issue->reason << "), but the outcome is " << Name(outcome) << " "
                     << row.result.detail << "; mend the table of known issues\n"
                     << Reproducer(item);

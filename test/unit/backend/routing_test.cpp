@@ -399,7 +399,7 @@ TEST(MemoryLimit, WhatNoInputGetsAlongWithoutIsRefusedAtLoad) {
   test::GraphBuilder b;
   const ValueIndex padded = b.Internal(DataType::kF32, {1});
   b.Add(NodeKind::kStaticConstantPad, {b.Input(DataType::kF32, {8})}, {padded},
-        PadAttributes{{1u << 20}, {0}});
+        PadAttributes{{(1u << 20) + 1}, {0}});
   b.Add(NodeKind::kAbs, {padded}, {b.Output(DataType::kF32, {1})});
   const auto payload = WritePayload(b.Build());
   ASSERT_TRUE(payload) << payload.error().ToString();
