@@ -276,9 +276,12 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   Compiled compiled;
   compiled.runtime.reset(runtime);
   if (status != xnn_status_success) {
-    return std::unexpected(Refusal{
-        .error = {ToErrorCode(status), std::format("XNNPACK cannot run it ({})", Name(status))},
-        .by_runtime = true});
+    return std::unexpected(
+        Refusal{.error = {ToErrorCode(status),
+                          std::format("XNNPACK cannot run it ({}), expected types and attributes "
+                                      "that its operators take; export it in another form",
+                                      Name(status))},
+                .by_runtime = true});
   }
   for (const SubgraphExternal& external : lowering.externals()) {
     compiled.externals.push_back({.lowered = external, .buffer = {}, .num_elements = 0});

@@ -312,8 +312,11 @@ Status Lowering::Check(xnn_status status, size_t num_operators) {
     operators_.insert(operators_.end(), num_operators, node_);
     return {};
   }
-  return Fail(ToErrorCode(status), "{}: XNNPACK refuses it ({}; types {})", DescribeNode(),
-              Name(status), DescribeTypes());
+  return Fail(
+      ToErrorCode(status),
+      "{}: XNNPACK refuses it ({}; types {}), expected types and attributes that its operator "
+      "takes; export the node in another form",
+      DescribeNode(), Name(status), DescribeTypes());
 }
 
 }  // namespace switchyard

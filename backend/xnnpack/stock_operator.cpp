@@ -69,7 +69,11 @@ class StockFullyConnected final : public StockStep {
  private:
   Status Check(xnn_status status) const {
     if (status == xnn_status_success) return {};
-    return Fail(ToErrorCode(status), "{}: XNNPACK cannot run it ({})", name_, Name(status));
+    return Fail(
+        ToErrorCode(status),
+        "{}: XNNPACK cannot run it ({}), expected shapes that its operator takes; check those "
+        "of the inputs",
+        name_, Name(status));
   }
   // Grows `buffer` to rows x channels elements and the over-read slack.
   Status Reserve(AlignedBuffer& buffer, size_t rows, size_t channels, size_t element_bytes);
@@ -341,8 +345,10 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
   OperatorPtr owned_convert(convert);
   status = watch.Judge(status);
   if (status != xnn_status_success) {
-    return Fail(ToErrorCode(status), "{}: XNNPACK cannot run it ({})", Describe(graph, step.node),
-                Name(status));
+    return Fail(ToErrorCode(status),
+                "{}: XNNPACK cannot run it ({}), expected types and attributes that its operator "
+                "takes; export the node in another form",
+                Describe(graph, step.node), Name(status));
   }
   return std::make_unique<StockFullyConnected>(graph, step, environment, std::move(owned_product),
                                                std::move(owned_convert), *functions, k, n);

@@ -129,7 +129,10 @@ Result<uint32_t> Lowering::Define(const Value& value, DataType type, const Dims&
       return Refuse(value, "a type without a plain layout", "a plain one");
   }
   if (status != xnn_status_success) {
-    return Fail(ToErrorCode(status), "{}: XNNPACK refuses it ({})", Describe(value), Name(status));
+    return Fail(ToErrorCode(status),
+                "{}: XNNPACK refuses it ({}), expected a type, dimensions and quantization that it "
+                "takes; export the value in another form",
+                Describe(value), Name(status));
   }
   ++num_values_;
   return id;

@@ -78,6 +78,13 @@ Status CheckWeights(const Lowering& lowering, const Dims& filter_dims, size_t ou
         "filter with scales along dimension {}, expected {}, the output channels; export again",
         channels->channel_dim, quantized_dim);
   }
+  if (filter.type == DataType::kQInt8) {
+    const auto* tensor = std::get_if<PerTensorQuantization>(&filter.quantization);
+    if (tensor != nullptr && tensor->zero_point != 0) {
+      return lowering.Unsupported(
+          "filter with zero point {}, expected 0; quantize it symmetrically", tensor->zero_point);
+    }
+  }
   if (!HasBias(lowering)) return {};
   const Value& bias = lowering.input(2);
   if (bias.dims.NumElements() != output_channels) {

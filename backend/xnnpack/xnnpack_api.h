@@ -83,9 +83,11 @@ constexpr std::string_view Name(xnn_status status) {
   return "unknown status";
 }
 
-// The error that a status other than success is passed on as.
+// The error that a status other than success is passed on as. A parameter that XNNPACK does not
+// take comes from the file.
 constexpr ErrorCode ToErrorCode(xnn_status status) {
   switch (status) {
+    case xnn_status_invalid_parameter:
     case xnn_status_unsupported_parameter:
     case xnn_status_unsupported_hardware:
       return ErrorCode::kNotSupported;

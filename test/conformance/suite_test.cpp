@@ -96,7 +96,7 @@ TEST(Runner, SeesAWrongShape) {
 TEST(Runner, TellsRefusalsApart) {
   EXPECT_EQ(RunFaulty(Fault::kError).outcome, Outcome::kFailStatus);
   EXPECT_EQ(RunFaulty(Fault::kNotSupported).outcome, Outcome::kNotSupported);
-  const Case refused = CaseNamed("slice.f32.beyond_the_end");
+  const Case refused = CaseNamed("bmm.pf32.refused.other_depth");
   EXPECT_EQ(RunFaulty(Fault::kError, refused).outcome, Outcome::kRefusedAsDocumented);
   EXPECT_EQ(RunFaulty(Fault::kWrongNumbers, refused).outcome, Outcome::kFailStatus);
 }

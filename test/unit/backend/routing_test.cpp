@@ -399,15 +399,15 @@ TEST(MemoryLimit, WhatNoInputGetsAlongWithoutIsRefusedAtLoad) {
   test::GraphBuilder b;
   const ValueIndex padded = b.Internal(DataType::kF32, {1});
   b.Add(NodeKind::kStaticConstantPad, {b.Input(DataType::kF32, {8})}, {padded},
-        PadAttributes{{(1u << 20) + 1}, {0}});
+        PadAttributes{{1u << 20}, {0}});
   b.Add(NodeKind::kAbs, {padded}, {b.Output(DataType::kF32, {1})});
   const auto payload = WritePayload(b.Build());
   ASSERT_TRUE(payload) << payload.error().ToString();
   InitContext context;
-  context.load_options["max_workspace_bytes"] = int64_t{1} << 22;
+  context.load_options["max_workspace_bytes"] = (int64_t{1} << 22) - 1;
   const auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
   ASSERT_FALSE(runner);
-  EXPECT_THAT(runner.error().message, HasSubstr("with dimensions [1048577] needs 4194308 bytes"));
+  EXPECT_THAT(runner.error().message, HasSubstr("with dimensions [1048576] needs 4194304 bytes"));
 }
 
 // Two layers of which one packs more rows than fit: the other one stays packed.
