@@ -146,8 +146,11 @@ TEST_F(StockThreads, MemoryDoesNotFollowTheCount) {
     const MaskedCpu cpu = HostCpuFeatures();
     const bool by_thread =
         FindRemedy(RemedyAction::kOneThread, c.graph, c.graph.nodes[0], cpu) != nullptr;
+    // Without its remedies, f16 does not run at all where the CPU has no arithmetic for it.
+    const bool runs_by_itself =
+        FindRemedy(RemedyAction::kComputeInF32, c.graph, c.graph.nodes[0], cpu) == nullptr;
     EXPECT_EQ(AllocatedBytes(c.graph, 2, true), AllocatedBytes(c.graph, 9, true));
-    if (by_thread) {
+    if (by_thread && runs_by_itself) {
       EXPECT_LT(AllocatedBytes(c.graph, 2, false), AllocatedBytes(c.graph, 9, false));
     }
   }
