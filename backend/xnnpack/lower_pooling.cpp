@@ -91,6 +91,12 @@ Status LowerArgMaxPooling(Lowering& lowering) {
     return lowering.Unsupported(
         "a pool of one element, whose index is 0, expected two at least; leave it out");
   }
+  // XNNPACK repeats the pixels at the edge, and gives the place of the copy.
+  const bool is_same = (lowering.node().flags & kFlagTensorFlowSamePadding) != 0;
+  if (is_same || (a.padding_top | a.padding_right | a.padding_bottom | a.padding_left) != 0) {
+    return lowering.Unsupported("{} padding, expected none; pad its input with the lowest number",
+                                is_same ? "SAME" : "explicit");
+  }
   if (lowering.TypeOf(lowering.input(0)) != kF32 || lowering.TypeOf(lowering.output(0)) != kF32 ||
       lowering.output(1).type != kInt32 || lowering.output(1).dims.rank() != 4) {
     return lowering.Unsupported("types {}, expected f32 -> f32, int32 of four dimensions",
@@ -100,9 +106,9 @@ Status LowerArgMaxPooling(Lowering& lowering) {
   SWITCHYARD_ASSIGN(const uint32_t values, lowering.Output(0));
   SWITCHYARD_ASSIGN(const uint32_t indices, lowering.Output(1));
   return lowering.Check(xnn_define_argmax_pooling_2d(
-      lowering.subgraph(), a.padding_top, a.padding_right, a.padding_bottom, a.padding_left,
-      a.pooling_height, a.pooling_width, input, values, indices,
-      lowering.node().flags & kFlagTensorFlowSamePadding));
+      lowering.subgraph(), /*input_padding_top=*/0, /*input_padding_right=*/0,
+      /*input_padding_bottom=*/0, /*input_padding_left=*/0, a.pooling_height, a.pooling_width,
+      input, values, indices, /*flags=*/0));
 }
 
 Status LowerGlobalAveragePooling(Lowering& lowering) {

@@ -425,9 +425,9 @@ bool Drawing::DrawPooling(NodeKind kind) {
   a.stride_width = is_argmax ? a.pooling_width : number(1, a.pooling_width);
   if (is_max && source_.Below(3) == 0) a.dilation_height = a.dilation_width = 2;
   uint32_t flags = 0;
-  if (source_.Below(4) == 0 && !is_argmax) {
+  if (!is_argmax && source_.Below(4) == 0) {
     flags = kFlagTensorFlowSamePadding;
-  } else {
+  } else if (!is_argmax) {
     a.padding_top = number(0, a.pooling_height - 1);
     a.padding_bottom = number(0, a.pooling_height - 1);
     a.padding_left = number(0, a.pooling_width - 1);
@@ -436,13 +436,9 @@ bool Drawing::DrawPooling(NodeKind kind) {
   std::vector<ValueIndex> outputs = {Written(value(*x), 4)};
   if (is_argmax) {
     const Dims& in = value(*x).dims;
-    const auto windows = [](size_t size, uint32_t before, uint32_t after, uint32_t window) {
-      return (size + before + after) / window;
-    };
     // The file has to say the indices' sizes.
-    outputs.push_back(b_.Internal(
-        kInt32, {in[0], windows(in[1], a.padding_top, a.padding_bottom, a.pooling_height),
-                 windows(in[2], a.padding_left, a.padding_right, a.pooling_width), in[3]}));
+    outputs.push_back(
+        b_.Internal(kInt32, {in[0], in[1] / a.pooling_height, in[2] / a.pooling_width, in[3]}));
   }
   return Add(kind, {*x}, outputs, a, flags, !is_argmax);
 }

@@ -254,20 +254,23 @@ TEST(StockPooling, RefusesMaximaThatSkipInput) {
   EXPECT_THAT(runner.error().message, testing::HasSubstr("strides 2 x 3"));
 }
 
-// The window of 3 lies over [padding, 0, 1] and [2, 3, padding].
-TEST(StockPooling, ArgMaxWithSamePadding) {
-  GraphBuilder b;
-  const ValueIndex x = b.Input(kF32, {1, 1, 4, 1});
-  const ValueIndex y = b.Output(kF32, {1, 1, 2, 1});
-  const ValueIndex i = b.Output(kInt32, {1, 1, 2, 1});
-  b.Add(NodeKind::kArgMaxPooling2d, {x}, {y, i},
-        PoolingAttributes{.pooling_height = 1, .pooling_width = 3, .stride_width = 3})
-      .flags = kFlagTensorFlowSamePadding;
-  const Graph graph = b.Build();
-  const auto out = RunStock(graph, {Tensor::Of<float>({1, 1, 4, 1}, {1, 2, 3, 4})});
-  ASSERT_TRUE(out) << out.error().message;
-  EXPECT_THAT((*out)[1].As<float>(), ElementsAre(2, 4));
-  EXPECT_THAT((*out)[2].As<int32_t>(), ElementsAre(2, 1));
+// With padding XNNPACK gives the places of copies of the pixels at the edge.
+TEST(StockPooling, RefusesArgMaxWithPadding) {
+  for (const bool is_same : {false, true}) {
+    GraphBuilder b;
+    const ValueIndex x = b.Input(kF32, {1, 1, 4, 1});
+    const ValueIndex y = b.Output(kF32, {1, 1, 2, 1});
+    const ValueIndex i = b.Output(kInt32, {1, 1, 2, 1});
+    PoolingAttributes pool{.pooling_height = 1, .pooling_width = 3, .stride_width = 3};
+    if (!is_same) pool.padding_left = pool.padding_right = 1;
+    b.Add(NodeKind::kArgMaxPooling2d, {x}, {y, i}, pool).flags =
+        is_same ? kFlagTensorFlowSamePadding : 0;
+    const Graph graph = b.Build();
+    const auto runner = StockRunner::Create(graph, {});
+    ASSERT_FALSE(runner);
+    EXPECT_EQ(runner.error().code, ErrorCode::kNotSupported);
+    EXPECT_THAT(runner.error().message, testing::HasSubstr("padding, expected none"));
+  }
 }
 
 }  // namespace
