@@ -301,7 +301,7 @@ TEST(EmptyValues, RealWeightsBesideOthers) {
 
 std::vector<float> Floats(const Bytes& bytes) {
   std::vector<float> floats(bytes.size() / sizeof(float));
-  std::memcpy(floats.data(), bytes.data(), bytes.size());
+  if (!bytes.empty()) std::memcpy(floats.data(), bytes.data(), bytes.size());
   return floats;
 }
 

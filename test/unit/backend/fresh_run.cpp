@@ -24,6 +24,10 @@ constexpr size_t kMaxTensorBytes = size_t{4} << 20;
 
 class Poisoned final : public Allocator {
  public:
+  ~Poisoned() override {
+    for (void* block : freed_) DefaultAllocator().Free(block);
+  }
+
   void* Allocate(size_t bytes, size_t alignment) override {
     void* block = DefaultAllocator().Allocate(bytes, alignment);
     if (block == nullptr) return nullptr;
