@@ -186,6 +186,13 @@ Result<AlignedBuffer> CompiledDelegate::CopyOf(std::span<const std::byte> bytes,
   return copy;
 }
 
+Result<AlignedBuffer> CompiledDelegate::CopyOfConstant(const Value& value) const {
+  const std::span<const std::byte> bytes = value.constant->bytes;
+  SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOf(bytes, value));
+  if (HasInt4Padding(value)) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
+  return copy;
+}
+
 template <typename T>
 Status CompiledDelegate::KeepScales(std::span<const T>& scales, const Value& value) {
   SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOf(std::as_bytes(scales), value));
@@ -196,9 +203,7 @@ Status CompiledDelegate::KeepScales(std::span<const T>& scales, const Value& val
 
 Status CompiledDelegate::KeepConstant(ValueIndex index, ConstantData& constants) {
   Value& value = graph_.values[index];
-  const std::span<const std::byte> bytes = value.constant->bytes;
-  SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOf(bytes, value));
-  if (HasInt4Padding(value)) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
+  SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOfConstant(value));
   constants.bytes[index] = copy.data();
   constants.is_consumed[index] = false;
   data_[index] = copy.data();
@@ -220,15 +225,13 @@ Result<ConstantData> CompiledDelegate::PrepareConstants(std::vector<AlignedBuffe
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
     const Value& value = graph_.values[i];
     if (!value.constant) continue;
-    const std::span<const std::byte> bytes = value.constant->bytes;
-    const bool is_padded = HasInt4Padding(value);
+    const std::byte* const bytes = value.constant->bytes.data();
     if (!constants.is_consumed[i]) {
       SWITCHYARD_TRY(KeepConstant(i, constants));
-    } else if (!is_padded && IsAligned(bytes.data(), ElementAlignment(value.type))) {
-      constants.bytes[i] = bytes.data();
+    } else if (!HasInt4Padding(value) && IsAligned(bytes, ElementAlignment(value.type))) {
+      constants.bytes[i] = bytes;
     } else {
-      SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOf(bytes, value));
-      if (is_padded) ClearInt4Padding(value, std::span(copy.data(), bytes.size()));
+      SWITCHYARD_ASSIGN(AlignedBuffer copy, CopyOfConstant(value));
       constants.bytes[i] = copy.data();
       temporary.push_back(std::move(copy));
     }

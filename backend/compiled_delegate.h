@@ -65,6 +65,8 @@ class CompiledDelegate : public DelegateHandle {
   Result<ConstantData> PrepareConstants(std::vector<AlignedBuffer>& temporary);
   // With XNNPACK's over-read slack.
   Result<AlignedBuffer> CopyOf(std::span<const std::byte> bytes, const Value& value) const;
+  // The bytes that its readers want: the file's, but for what fills up rows of int4.
+  Result<AlignedBuffer> CopyOfConstant(const Value& value) const;
   template <typename T>
   Status KeepScales(std::span<const T>& scales, const Value& value);
   // Makes a constant one that outlives init, with its scales.

@@ -252,6 +252,27 @@ constexpr Remedy kRemedies[] = {
      "it reads out of bounds, with more the wrong ones"},
 };
 
+bool LeavesIslands(RemedyAction action) {
+  return action == kOwnStep || action == kOneThread || action == kRenewedStep;
+}
+
+// Which rows apply to the nodes of a graph.
+class ApplyingRemedies {
+ public:
+  ApplyingRemedies(const Graph& graph, const MaskedCpu& cpu)
+      : graph_(graph), cpu_(cpu), has_fixed_channels_(FindFixedChannels(graph)) {}
+
+  bool Has(const Remedy& remedy, const Node& node) const {
+    return remedy.cpu(cpu_) && remedy.node(graph_, node) &&
+           (remedy.action != kRenewedStep || !has_fixed_channels_[node.inputs[0]]);
+  }
+
+ private:
+  const Graph& graph_;
+  const MaskedCpu& cpu_;
+  const std::vector<bool> has_fixed_channels_;  // by value
+};
+
 }  // namespace
 
 std::span<const Remedy> RemedyTable() { return kRemedies; }
@@ -286,26 +307,22 @@ bool IsWeight(const Node& node, size_t i) {
 }
 
 std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu) {
-  const std::vector<bool> has_fixed_channels = FindFixedChannels(graph);
+  const ApplyingRemedies applying(graph, cpu);
   std::vector<bool> own_step(graph.nodes.size());
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    own_step[i] = FindRemedy(RemedyAction::kOwnStep, graph, node, cpu) != nullptr ||
-                  FindRemedy(RemedyAction::kOneThread, graph, node, cpu) != nullptr ||
-                  (FindRemedy(RemedyAction::kRenewedStep, graph, node, cpu) != nullptr &&
-                   !has_fixed_channels[node.inputs[0]]);
+    own_step[i] = std::ranges::any_of(kRemedies, [&](const Remedy& remedy) {
+      return LeavesIslands(remedy.action) && applying.Has(remedy, graph.nodes[i]);
+    });
   }
   return own_step;
 }
 
 std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu) {
-  const std::vector<bool> has_fixed_channels = FindFixedChannels(graph);
+  const ApplyingRemedies applying(graph, cpu);
   std::vector<std::vector<StockRemedy>> remedies(graph.nodes.size());
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
     for (const Remedy& remedy : kRemedies) {
-      if (!remedy.cpu(cpu) || !remedy.node(graph, node)) continue;
-      if (remedy.action == kRenewedStep && has_fixed_channels[node.inputs[0]]) continue;
+      if (!applying.Has(remedy, graph.nodes[i])) continue;
       remedies[i].push_back({remedy.id, remedy.evidence});
     }
   }
