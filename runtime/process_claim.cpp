@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/elf_notes.h"
+
 namespace {
 
 // What every version reads and writes of every other, so it stays as it is; another layout would be
@@ -25,7 +27,7 @@ struct Record {
 };
 static_assert(sizeof(Record) == 32 && sizeof(SWITCHYARD_VERSION) <= sizeof(Record::version));
 
-constexpr std::string_view kNoteOwner = "Switchyard";
+constexpr std::string_view kNoteOwner("Switchyard\0", 11);
 constexpr uint32_t kNoteType = 1;  // describes its Record: distance from the description, 4 bytes
 
 }  // namespace
@@ -49,49 +51,33 @@ asm(R"(
 namespace switchyard {
 namespace {
 
-// The bytes of a note segment's notes that describe a record; null when there are none.
-const std::byte* FindDescription(const std::byte* notes, size_t size, size_t alignment) {
-  const auto padded = [&](size_t bytes) { return (bytes + alignment - 1) & ~(alignment - 1); };
-  while (size >= sizeof(ElfW(Nhdr))) {
-    ElfW(Nhdr) header;
-    std::memcpy(&header, notes, sizeof(header));
-    const size_t description = padded(sizeof(header) + header.n_namesz);
-    const size_t end = padded(description + header.n_descsz);
-    if (description + header.n_descsz > size) return nullptr;
-    if (header.n_type == kNoteType && header.n_namesz == kNoteOwner.size() + 1 &&
-        header.n_descsz == sizeof(int32_t) &&
-        std::memcmp(notes + sizeof(header), kNoteOwner.data(), header.n_namesz) == 0) {
-      return notes + description;
+// The record that the description of a note points to. Null when it is none of the file's: anybody
+// may write such a note.
+Record* RecordOf(const dl_phdr_info& file, const std::byte* description) {
+  int32_t distance;
+  std::memcpy(&distance, description, sizeof(distance));
+  const uintptr_t record = reinterpret_cast<uintptr_t>(description) + distance;
+  for (const ElfW(Phdr) & segment : std::span(file.dlpi_phdr, file.dlpi_phnum)) {
+    const uintptr_t offset = record - (file.dlpi_addr + segment.p_vaddr);
+    if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0 && record % 4 == 0 &&
+        offset < segment.p_memsz && segment.p_memsz - offset >= sizeof(Record)) {
+      return reinterpret_cast<Record*>(record);
     }
-    if (end >= size) return nullptr;
-    notes += end;
-    size -= end;
   }
   return nullptr;
 }
 
 // The record of a loaded file; null when the file holds no copy.
 Record* FindRecord(const dl_phdr_info& file) {
-  const std::span headers(file.dlpi_phdr, file.dlpi_phnum);
-  for (const ElfW(Phdr) & header : headers) {
-    if (header.p_type != PT_NOTE) continue;
-    const auto* description =
-        FindDescription(reinterpret_cast<const std::byte*>(file.dlpi_addr + header.p_vaddr),
-                        header.p_memsz, header.p_align == 8 ? 8 : 4);
-    if (description == nullptr) continue;
-    int32_t distance;
-    std::memcpy(&distance, description, sizeof(distance));
-    const uintptr_t record = reinterpret_cast<uintptr_t>(description) + distance;
-    // Anybody may write such a note.
-    for (const ElfW(Phdr) & segment : headers) {
-      const uintptr_t offset = record - (file.dlpi_addr + segment.p_vaddr);
-      if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0 && record % 4 == 0 &&
-          offset < segment.p_memsz && segment.p_memsz - offset >= sizeof(Record)) {
-        return reinterpret_cast<Record*>(record);
-      }
+  Record* record = nullptr;
+  FindElfNote(file, [&](const ElfNote& note) {
+    if (note.type == kNoteType && note.owner == kNoteOwner &&
+        note.description.size() == sizeof(int32_t)) {
+      record = RecordOf(file, note.description.data());
     }
-  }
-  return nullptr;
+    return record != nullptr;
+  });
+  return record;
 }
 
 std::string NameOf(const dl_phdr_info& file) {

@@ -3,10 +3,13 @@
 #include <elf.h>
 #include <link.h>
 
-#include <cstring>
+#include <cstddef>
 #include <format>
 #include <fstream>
+#include <iterator>
 #include <string_view>
+
+#include "runtime/elf_notes.h"
 
 namespace switchyard {
 namespace {
@@ -48,30 +51,14 @@ int FindBuildId(dl_phdr_info* file, size_t, void* data) {
                       search.address - (file->dlpi_addr + segment.p_vaddr) < segment.p_memsz);
   }
   if (!holds) return 0;
-  for (size_t i = 0; i < file->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = file->dlpi_phdr[i];
-    if (segment.p_type != PT_NOTE) continue;
-    const auto* note = reinterpret_cast<const unsigned char*>(file->dlpi_addr + segment.p_vaddr);
-    const auto* const end = note + segment.p_memsz;
-    const size_t alignment = segment.p_align == 8 ? 8 : 4;
-    const auto padded = [&](size_t bytes) { return (bytes + alignment - 1) & ~(alignment - 1); };
-    while (static_cast<size_t>(end - note) >= sizeof(ElfW(Nhdr))) {
-      ElfW(Nhdr) header;
-      std::memcpy(&header, note, sizeof header);
-      const size_t description = padded(sizeof header + header.n_namesz);
-      const size_t size = padded(description + header.n_descsz);
-      if (description + header.n_descsz > static_cast<size_t>(end - note)) break;
-      if (header.n_type == NT_GNU_BUILD_ID && header.n_namesz == sizeof ELF_NOTE_GNU &&
-          std::memcmp(note + sizeof header, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0) {
-        for (size_t byte = 0; byte < header.n_descsz; ++byte) {
-          std::format_to(std::back_inserter(search.text), "{:02x}", note[description + byte]);
-        }
-        return 1;
-      }
-      if (size >= static_cast<size_t>(end - note)) break;
-      note += size;
+  FindElfNote(*file, [&](const ElfNote& note) {
+    constexpr std::string_view kGnu(ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU));
+    if (note.type != NT_GNU_BUILD_ID || note.owner != kGnu) return false;
+    for (const std::byte byte : note.description) {
+      std::format_to(std::back_inserter(search.text), "{:02x}", std::to_integer<unsigned>(byte));
     }
-  }
+    return true;
+  });
   return 1;
 }
 
