@@ -17,7 +17,7 @@
 #include "backend/plan/make_report.h"
 #include "backend/plan/shapes.h"
 #include "backend/plan/step_description.h"
-#include "kernels/sme_units.h"
+#include "kernels/cpu/sme_units.h"
 #include "schema/payload.h"
 
 namespace switchyard {

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/cpu_mask.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/select.h"
+#include "kernels/cpu/mask.h"
+#include "kernels/gemm/row.h"
+#include "kernels/gemm/select.h"
 #include "runtime/base/api.h"
 #include "runtime/base/data_type.h"
 #include "runtime/base/dims.h"
@@ -43,11 +43,11 @@ struct NodeReport {
   std::vector<Dims> shapes;            // inputs, then outputs, at the bounds
   std::vector<DataType> types;         // the same
   size_t num_outputs = 0;
-  bool is_judged = false;               // FullyConnected, a convolution, BatchMatrixMultiply
-  uint64_t macs = 0;                    // multiply-accumulates at the bounds; 0 of other operators
-  std::optional<Variant> variant;       // of eligible nodes
-  std::vector<Reason> reasons;          // why it has no variant
-  const MicroKernel* kernel = nullptr;  // null: stock
+  bool is_judged = false;             // FullyConnected, a convolution, BatchMatrixMultiply
+  uint64_t macs = 0;                  // multiply-accumulates at the bounds; 0 of other operators
+  std::optional<Variant> variant;     // of eligible nodes
+  std::vector<Reason> reasons;        // why it has no variant
+  const KernelRow* kernel = nullptr;  // null: stock
   // The kernel's micro-kernels that run it: for many rows (of a convolution the indirect one), and
   // for one. Empty: none.
   std::string_view gemm, gemv;

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu_features.h"
-#include "kernels/select.h"
+#include "kernels/cpu/features.h"
+#include "kernels/gemm/select.h"
 #include "partition_rules/classify.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
@@ -18,7 +18,7 @@ namespace switchyard {
 struct Route {
   NodeIndex node;
   Verdict verdict;
-  const MicroKernel* kernel = nullptr;   // null: the stock operator
+  const KernelRow* kernel = nullptr;     // null: the stock operator
   std::vector<RejectedKernel> rejected;  // rows of the verdict's variant that were passed over
 };
 
@@ -31,7 +31,7 @@ struct RouteOptions {
 // row's name, NotSupported when it serves no node of this graph; the message has the reasons.
 Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& index,
                                       std::span<const Dims> shapes,
-                                      std::span<const MicroKernel> table, const CpuFeatures& cpu,
+                                      std::span<const KernelRow> table, const CpuFeatures& cpu,
                                       const RouteOptions& options);
 
 }  // namespace switchyard

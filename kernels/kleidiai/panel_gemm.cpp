@@ -5,7 +5,7 @@
 
 namespace switchyard::kleidiai {
 
-PanelGemm::PanelGemm(const MicroKernel& kernel, const GemmProblem& problem, size_t vl,
+PanelGemm::PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl,
                      size_t lhs_row_bytes, size_t rhs_column_bytes)
     : n_(problem.n),
       k_(problem.k),

@@ -11,9 +11,9 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_imatmul_pack_kxn_x16p2vlx2b_x16_x16_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_x16p2vlx2b_x16_x16_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_x16p2vlx2b_x16_x16_sme.h"
+#include "kernels/cpu/tiers.h"
 #include "kernels/kleidiai/float_gemm.h"
 #include "kernels/kleidiai/kleidiai.h"
-#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -41,7 +41,7 @@ constexpr auto kRows = BuiltRows(std::to_array<FloatFunctions>({
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakePf16(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakePf16(const KernelRow& kernel, const GemmProblem& problem,
                                      size_t vl) {
   return MakeFloatGemm(kRows, DataType::kF16, kernel, problem, vl);
 }

@@ -13,9 +13,9 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_f32p16vlx1b_f32_f32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_f32p2vlx1biasf32_f32_f32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_f32p2vlx1biasf32_f32_f32_sme.h"
+#include "kernels/cpu/tiers.h"
 #include "kernels/kleidiai/float_gemm.h"
 #include "kernels/kleidiai/kleidiai.h"
-#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -46,7 +46,7 @@ constexpr auto kRows = BuiltRows(std::to_array<FloatFunctions>({
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakePf32(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakePf32(const KernelRow& kernel, const GemmProblem& problem,
                                      size_t vl) {
   return MakeFloatGemm(kRows, DataType::kF32, kernel, problem, vl);
 }

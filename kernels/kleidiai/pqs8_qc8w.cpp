@@ -13,9 +13,9 @@
 #include "kai/ukernels/matmul/pack/kai_lhs_pack_x8p2vlx4_x8_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_imatmul_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme.h"
+#include "kernels/cpu/tiers.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/panel_gemm.h"
-#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -53,7 +53,7 @@ Requantize ParamsOf(const OutputStage& stage) {
 class Pqs8Gemm final : public PanelGemm {
  public:
   // Beside its elements a column has its bias and factor.
-  Pqs8Gemm(const Functions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+  Pqs8Gemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
       : PanelGemm(kernel, problem, vl, PackedDepth(kernel, problem),
                   PackedDepth(kernel, problem) + sizeof(int32_t) + sizeof(float)),
@@ -121,7 +121,7 @@ class Pqs8Gemm final : public PanelGemm {
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakePqs8Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakePqs8Qc8w(const KernelRow& kernel, const GemmProblem& problem,
                                          size_t vl) {
   if constexpr (AnyBuilt(kRows)) {
     const Functions* functions = FindRow<Functions>(kRows, kernel);

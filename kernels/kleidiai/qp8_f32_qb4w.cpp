@@ -20,9 +20,9 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon.h"
+#include "kernels/cpu/tiers.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/qp8_gemm.h"
-#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -94,7 +94,7 @@ void TransposeNibbles(const uint8_t* source, size_t total_n, size_t k, size_t n0
 
 class Qb4wGemm final : public Qp8Gemm {
  public:
-  Qb4wGemm(const Functions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+  Qb4wGemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
       : Qp8Gemm(kernel, problem, vl, ColumnBytes(problem.k, problem.block_length)),
         functions_(functions),
@@ -143,7 +143,7 @@ class Qb4wGemm final : public Qp8Gemm {
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakeQp8F32Qb4w(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakeQp8F32Qb4w(const KernelRow& kernel, const GemmProblem& problem,
                                            size_t vl) {
   if constexpr (AnyBuilt(kRows)) {
     const Functions* functions = FindRow<Functions>(kRows, kernel);

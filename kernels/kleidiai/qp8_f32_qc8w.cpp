@@ -13,9 +13,9 @@
 #include "kai/ukernels/matmul/matmul_clamp_f32_qai8dxp_qsi8cxp/kai_matmul_clamp_f32_qai8dxp4x4_qsi8cxp4x4_16x4_neon_dotprod.h"
 #include "kai/ukernels/matmul/matmul_clamp_f32_qai8dxp_qsi8cxp/kai_matmul_clamp_f32_qai8dxp4x8_qsi8cxp4x8_16x4_neon_i8mm.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi8cxp_qsi8cx_neon.h"
+#include "kernels/cpu/tiers.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/qp8_gemm.h"
-#include "kernels/tiers.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -46,7 +46,7 @@ constexpr auto kRows = BuiltRows(std::to_array<Functions>({
 class Qc8wGemm final : public Qp8Gemm {
  public:
   // Beside its elements a column has its sum, scale and bias.
-  Qc8wGemm(const Functions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+  Qc8wGemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
       : Qp8Gemm(kernel, problem, vl,
                 Qp8Depth(problem.k) + sizeof(int32_t) + sizeof(float) + sizeof(float)),
@@ -92,7 +92,7 @@ class Qc8wGemm final : public Qp8Gemm {
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakeQp8F32Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakeQp8F32Qc8w(const KernelRow& kernel, const GemmProblem& problem,
                                            size_t vl) {
   if constexpr (AnyBuilt(kRows)) {
     const Functions* functions = FindRow<Functions>(kRows, kernel);

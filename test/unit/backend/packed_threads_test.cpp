@@ -19,7 +19,7 @@
 
 #include "backend/plan/report.h"
 #include "backend/switchyard_backend.h"
-#include "kernels/micro_kernel.h"
+#include "kernels/gemm/row.h"
 #include "runtime/blob_runner.h"
 #include "schema/writer.h"
 #include "test/support/graph_builder.h"
@@ -43,7 +43,7 @@ struct PoolDeleter {
 class PackedThreads : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    for (const MicroKernel& row : KernelTable()) {
+    for (const KernelRow& row : KernelTable()) {
       if (row.name != GetParam() && Name(row.variant) != GetParam()) continue;
       if (!HostCpuFeatures().Missing(row.required).IsEmpty()) continue;
       kernel_ = &row;
@@ -52,7 +52,7 @@ class PackedThreads : public testing::TestWithParam<std::string> {
     GTEST_SKIP() << "this CPU has no row for it";
   }
 
-  const MicroKernel& kernel() const { return *kernel_; }
+  const KernelRow& kernel() const { return *kernel_; }
   size_t vl() const { return HostCpuFeatures().streaming_vector_bits / 32; }
   size_t m_step() const { return kernel().m_step.At(vl()); }
   size_t n_step() const { return kernel().n_step.At(vl()); }
@@ -96,7 +96,7 @@ class PackedThreads : public testing::TestWithParam<std::string> {
   }
 
  private:
-  const MicroKernel* kernel_ = nullptr;
+  const KernelRow* kernel_ = nullptr;
 
   // Inputs with data, outputs with zeros, by external id.
   static std::vector<OwnedTensor> Tensors(const Graph& graph, size_t rows) {

@@ -10,7 +10,7 @@
 #include "backend/explain.h"
 #include "backend/plan/format_report.h"
 #include "backend/switchyard_backend.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "schema/writer.h"
@@ -116,7 +116,7 @@ TEST(StockRoute, WithoutAMaskPackingOffIsOneIsland) {
   EXPECT_FALSE(HasRemedy(node, kMasked));
   // Every row of the variant says why not.
   EXPECT_EQ(std::ssize(node.rejected),
-            std::ranges::count(KernelTable(), Variant::kPf32, &MicroKernel::variant));
+            std::ranges::count(KernelTable(), Variant::kPf32, &KernelRow::variant));
   for (const RejectedKernel& rejected : node.rejected) {
     EXPECT_EQ(rejected.reason.id, ReasonId::kKernelOff);
   }

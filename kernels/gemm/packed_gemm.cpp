@@ -1,4 +1,4 @@
-#include "kernels/packed_gemm.h"
+#include "kernels/gemm/packed_gemm.h"
 
 #if defined(SWITCHYARD_KLEIDIAI)
 #include "kernels/kleidiai/kleidiai.h"
@@ -6,7 +6,7 @@
 
 namespace switchyard {
 
-std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel,
+std::unique_ptr<PackedGemm> MakePackedGemm(const KernelRow& kernel,
                                            [[maybe_unused]] const GemmProblem& problem,
                                            const CpuFeatures& cpu) {
   if (!cpu.Missing(kernel.required).IsEmpty()) return nullptr;
@@ -21,7 +21,7 @@ std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel,
   return nullptr;
 }
 
-std::string_view PackerVersion(const MicroKernel& kernel) {
+std::string_view PackerVersion(const KernelRow& kernel) {
   switch (kernel.provider) {
     case Provider::kKleidiAi:
 #if defined(SWITCHYARD_KLEIDIAI)

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "kernels/cpu_features.h"
+#include "kernels/cpu/features.h"
 
 namespace switchyard {
 

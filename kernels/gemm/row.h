@@ -9,8 +9,8 @@
 #include <span>
 #include <string_view>
 
-#include "kernels/cpu_features.h"
-#include "kernels/problem.h"
+#include "kernels/cpu/features.h"
+#include "kernels/gemm/problem.h"
 #include "runtime/base/api.h"
 #include "runtime/base/variant.h"
 
@@ -32,7 +32,7 @@ struct GemvInfo {
   Extent n_step;
 };
 
-struct MicroKernel {
+struct KernelRow {
   std::string_view name;  // of the row: variant, ISA, and the tile where one ISA has several
   Variant variant;
   Provider provider;
@@ -61,6 +61,6 @@ constexpr uint32_t FeatureBits(std::initializer_list<CpuFeature> features) {
 }
 
 // All rows, best first within a variant.
-SWITCHYARD_API std::span<const MicroKernel> KernelTable();
+SWITCHYARD_API std::span<const KernelRow> KernelTable();
 
 }  // namespace switchyard

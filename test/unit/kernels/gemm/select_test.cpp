@@ -1,4 +1,4 @@
-#include "kernels/select.h"
+#include "kernels/gemm/select.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/base/reason.h"
 
 namespace switchyard {
@@ -138,7 +138,7 @@ TEST(Select, EveryOtherRowOfTheVariantIsRejectedWithAReason) {
   for (const Expectation& row : kExpectations) {
     for (std::string_view cpu : {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2"}) {
       const Selection selection = Select(KernelTable(), Problem(row.variant, row.op), Cpu(cpu));
-      std::set<const MicroKernel*> seen;
+      std::set<const KernelRow*> seen;
       if (selection.chosen != nullptr) seen.insert(selection.chosen);
       for (const RejectedKernel& rejected : selection.rejected) {
         EXPECT_TRUE(seen.insert(rejected.kernel).second) << rejected.kernel->name << " twice";
@@ -146,7 +146,7 @@ TEST(Select, EveryOtherRowOfTheVariantIsRejectedWithAReason) {
         EXPECT_FALSE(rejected.reason.found.empty()) << rejected.reason.ToString();
         EXPECT_FALSE(rejected.reason.expected.empty()) << rejected.reason.ToString();
       }
-      const auto rows = std::ranges::count(KernelTable(), row.variant, &MicroKernel::variant);
+      const auto rows = std::ranges::count(KernelTable(), row.variant, &KernelRow::variant);
       EXPECT_EQ(seen.size(), static_cast<size_t>(rows)) << Name(row.variant) << " on " << cpu;
     }
   }
@@ -235,8 +235,8 @@ TEST(SelectReason, BlockLength) {
 }
 
 TEST(SelectReason, NotBuilt) {
-  std::vector<MicroKernel> table(KernelTable().begin(), KernelTable().end());
-  for (MicroKernel& row : table) row.is_built = !row.name.contains("sme2");
+  std::vector<KernelRow> table(KernelTable().begin(), KernelTable().end());
+  for (KernelRow& row : table) row.is_built = !row.name.contains("sme2");
   const Selection selection = Select(table, Problem(Variant::kPf32, kFullyConnected), Cpu("sme2"));
   EXPECT_EQ(ChosenName(selection), "pf32_sme");
   EXPECT_THAT(WhyNot(selection, "pf32_sme2").ToString(),
@@ -272,7 +272,7 @@ TEST(SelectReason, Preferred) {
 
 TEST(Select, ForcedRowIsChosenWhereItServes) {
   const GemmProblem problem = Problem(Variant::kQp8F32Qb4w, kFullyConnected);
-  for (const MicroKernel& row : KernelTable()) {
+  for (const KernelRow& row : KernelTable()) {
     if (row.variant != problem.variant) continue;
     const Selection selection = Select(KernelTable(), problem, Cpu("sme2"), row.name);
     EXPECT_EQ(selection.chosen, &row);
@@ -296,7 +296,7 @@ TEST(Select, ForcedRowThatCannotServeLeavesTheRouteAndSaysWhy) {
 
 TEST(KernelTable, RowsAreConsistent) {
   std::set<std::string_view> names;
-  for (const MicroKernel& row : KernelTable()) {
+  for (const KernelRow& row : KernelTable()) {
     SCOPED_TRACE(row.name);
     EXPECT_TRUE(names.insert(row.name).second);
     EXPECT_TRUE(row.name.starts_with(Name(row.variant)));
@@ -314,8 +314,8 @@ TEST(KernelTable, RowsAreConsistent) {
 }
 
 TEST(KernelTable, EqualLhsLayoutsPackAlike) {
-  for (const MicroKernel& a : KernelTable()) {
-    for (const MicroKernel& b : KernelTable()) {
+  for (const KernelRow& a : KernelTable()) {
+    for (const KernelRow& b : KernelTable()) {
       if (a.lhs_layout != b.lhs_layout) continue;
       EXPECT_EQ(a.mr.At(16), b.mr.At(16)) << a.name << " " << b.name;
       EXPECT_EQ(a.kr / a.sr, b.kr / b.sr) << a.name << " " << b.name;

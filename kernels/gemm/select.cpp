@@ -1,11 +1,11 @@
-#include "kernels/select.h"
+#include "kernels/gemm/select.h"
 
 #include <algorithm>
 #include <format>
 #include <optional>
 #include <string>
 
-#include "kernels/tiers.h"
+#include "kernels/cpu/tiers.h"
 
 namespace switchyard {
 namespace {
@@ -54,7 +54,7 @@ std::string BuiltTiers() {
 }
 
 // The first reason why `kernel` cannot run `problem` on `cpu`.
-std::optional<Reason> Refuse(const MicroKernel& kernel, const GemmProblem& problem,
+std::optional<Reason> Refuse(const KernelRow& kernel, const GemmProblem& problem,
                              const CpuFeatures& cpu) {
   if (const CpuFeatures missing = cpu.Missing(kernel.required); !missing.IsEmpty()) {
     return Reason{ReasonId::kKernelCpuFeature, std::format("no {}", missing.ToString()),
@@ -102,11 +102,11 @@ std::optional<Reason> Refuse(const MicroKernel& kernel, const GemmProblem& probl
 
 }  // namespace
 
-Selection Select(std::span<const MicroKernel> table, const GemmProblem& problem,
+Selection Select(std::span<const KernelRow> table, const GemmProblem& problem,
                  const CpuFeatures& cpu, std::string_view forced) {
   Selection selection;
-  std::vector<const MicroKernel*> serving;
-  for (const MicroKernel& kernel : table) {
+  std::vector<const KernelRow*> serving;
+  for (const KernelRow& kernel : table) {
     if (kernel.variant != problem.variant) continue;
     if (std::optional<Reason> reason = Refuse(kernel, problem, cpu)) {
       selection.rejected.push_back({&kernel, *std::move(reason)});
@@ -115,9 +115,9 @@ Selection Select(std::span<const MicroKernel> table, const GemmProblem& problem,
     }
   }
   if (serving.empty()) return selection;
-  const auto wanted = std::ranges::find(serving, forced, &MicroKernel::name);
+  const auto wanted = std::ranges::find(serving, forced, &KernelRow::name);
   selection.chosen = wanted != serving.end() ? *wanted : serving.front();
-  for (const MicroKernel* kernel : serving) {
+  for (const KernelRow* kernel : serving) {
     if (kernel == selection.chosen) continue;
     selection.rejected.push_back({kernel,
                                   {ReasonId::kKernelPreferred, std::string(kernel->name),

@@ -12,7 +12,7 @@
 
 #include <string_view>
 
-#include "kernels/cpu_features.h"
+#include "kernels/cpu/features.h"
 #include "runtime/base/api.h"
 #include "runtime/base/error.h"
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "kernels/micro_kernel.h"
-#include "kernels/tiers.h"
+#include "kernels/cpu/tiers.h"
+#include "kernels/gemm/row.h"
 
 namespace switchyard {
 namespace {
@@ -21,7 +21,7 @@ constexpr uint32_t kNeedsSme = FeatureBits({kSme});
 constexpr uint32_t kNeedsI8mm = FeatureBits({kDotProd, kI8mm});
 constexpr uint32_t kNeedsDotProd = FeatureBits({kDotProd});
 
-constexpr auto kRows = std::to_array<MicroKernel>({
+constexpr auto kRows = std::to_array<KernelRow>({
     {.name = "pf32_sme2",
      .variant = Variant::kPf32,
      .provider = Provider::kKleidiAi,
@@ -277,7 +277,7 @@ constexpr auto kRows = std::to_array<MicroKernel>({
 });
 
 // The name of a row says its tier: the best one whose feature it requires.
-static_assert(std::ranges::all_of(kRows, [](const MicroKernel& row) {
+static_assert(std::ranges::all_of(kRows, [](const KernelRow& row) {
   const auto requires_it = [&](const KernelTier& tier) {
     return (row.required & FeatureBits({tier.feature})) != 0;
   };
@@ -286,13 +286,13 @@ static_assert(std::ranges::all_of(kRows, [](const MicroKernel& row) {
 
 consteval auto WithTiers() {
   auto rows = kRows;
-  for (MicroKernel& row : rows) row.is_built = TierOf(row.name).built;
+  for (KernelRow& row : rows) row.is_built = TierOf(row.name).built;
   return rows;
 }
 constexpr auto kKernels = WithTiers();
 
 }  // namespace
 
-std::span<const MicroKernel> KernelTable() { return kKernels; }
+std::span<const KernelRow> KernelTable() { return kKernels; }
 
 }  // namespace switchyard

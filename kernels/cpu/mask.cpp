@@ -1,4 +1,4 @@
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,7 +7,7 @@
 #include <span>
 #include <string>
 
-#include "kernels/micro_kernel.h"
+#include "kernels/gemm/row.h"
 
 namespace switchyard {
 namespace {
