@@ -9,9 +9,6 @@ set(SWITCHYARD_PUBLIC_HEADERS
     backend/switchyard_backend.h
     kernels/cpu/features.h
     kernels/cpu/mask.h
-    kernels/gemm/row.h
-    kernels/gemm/problem.h
-    kernels/gemm/select.h
     runtime/backend.h
     runtime/base/api.h
     runtime/base/checked_math.h

@@ -39,7 +39,7 @@ Status CheckForced(const Graph& graph, std::span<const Route> routes,
 
 Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& index,
                                       std::span<const Dims> shapes,
-                                      std::span<const KernelRow> table, const CpuFeatures& cpu,
+                                      std::span<const KernelRow> table, const MaskedCpu& cpu,
                                       const RouteOptions& options) {
   std::vector<Route> routes;
   for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {

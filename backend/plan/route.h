@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu/features.h"
+#include "kernels/cpu/mask.h"
 #include "kernels/gemm/select.h"
 #include "partition_rules/classify.h"
 #include "runtime/base/dims.h"
@@ -31,7 +31,7 @@ struct RouteOptions {
 // row's name, NotSupported when it serves no node of this graph; the message has the reasons.
 Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& index,
                                       std::span<const Dims> shapes,
-                                      std::span<const KernelRow> table, const CpuFeatures& cpu,
+                                      std::span<const KernelRow> table, const MaskedCpu& cpu,
                                       const RouteOptions& options);
 
 }  // namespace switchyard

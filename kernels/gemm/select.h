@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/cpu/features.h"
+#include "kernels/cpu/mask.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/row.h"
 #include "runtime/base/reason.h"
@@ -23,10 +23,15 @@ struct Selection {
   std::vector<RejectedKernel> rejected;  // the rows of the problem's variant that were passed over
 };
 
-// Every row of the problem's variant is either chosen or rejected, with the first reason found;
-// rows that would have served are rejected as less preferred. `forced` is the name of a row that is
-// chosen if it serves, before all others; empty: none.
-Selection Select(std::span<const KernelRow> table, const GemmProblem& problem,
-                 const CpuFeatures& cpu, std::string_view forced = {});
+// Every row of the problem's variant is either chosen or rejected, with the first reason found: it
+// cannot run the problem, or it yields to the stock operator there, or another one is preferred.
+// `forced` is the name of a row that is chosen wherever it can run; empty: none.
+Selection Select(std::span<const KernelRow> rows, const GemmProblem& problem, const MaskedCpu& cpu,
+                 std::string_view forced = {});
+
+// Whether option force_kernel would take a row that was rejected for this reason.
+constexpr bool MayBeForced(ReasonId reason) {
+  return reason == ReasonId::kKernelYields || reason == ReasonId::kKernelPreferred;
+}
 
 }  // namespace switchyard

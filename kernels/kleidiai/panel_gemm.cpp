@@ -24,7 +24,7 @@ PanelGemm::PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t
   n_step_ = kernel.n_step.At(vl);
   if (!is_indirect_) {
     gemv_n_step_ = kernel.gemv.n_step.At(vl);
-    gemv_packs_lhs_ = kernel.gemv.packs_lhs;
+    gemv_packs_lhs_ = kernel.gemv.lhs == LhsForm::kPacked;
   }
 }
 

@@ -434,7 +434,7 @@ TEST(MemoryLimit, LeavesPackedWhatFits) {
     auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
     if (!runner) return packed;
     for (const NodeReport& node : LoadedReport(*runner->handle()).nodes) {
-      if (node.op == "FullyConnected") packed.push_back(node.kernel != nullptr);
+      if (node.op == "FullyConnected") packed.push_back(node.kernel.has_value());
     }
     return packed;
   };

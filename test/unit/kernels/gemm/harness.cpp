@@ -134,9 +134,11 @@ std::string ParameterName(const testing::TestParamInfo<std::string>& info) { ret
 
 size_t HostVl() { return HostCpuFeatures().streaming_vector_bits / 32; }
 
-std::string MissingFeatures(const KernelRow& kernel) {
+std::string WhatIsMissing(const KernelRow& kernel) {
   const CpuFeatures missing = HostCpuFeatures().Missing(kernel.required);
-  return missing.IsEmpty() ? std::string() : missing.ToString();
+  if (!missing.IsEmpty()) return missing.ToString() + ", which this CPU lacks";
+  if (!kernel.is_built || PackerVersion(kernel).empty()) return "a build with its tier";
+  return {};
 }
 
 GuardedBuffer GemmRun::PackRhs(bool in_slices) const {

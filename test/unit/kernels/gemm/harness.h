@@ -47,13 +47,13 @@ std::string ParameterName(const testing::TestParamInfo<std::string>& info);
 
 // VL of this machine in 32-bit lanes, 0 without SME.
 size_t HostVl();
-// What this CPU lacks for the row; empty if nothing.
-std::string MissingFeatures(const KernelRow& kernel);
+// What this CPU or build lacks for the row; empty if nothing.
+std::string WhatIsMissing(const KernelRow& kernel);
 
 // Skips a test on a CPU that has not the row's features.
-#define SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel)                             \
-  if (const std::string missing = MissingFeatures(kernel); !missing.empty()) \
-  GTEST_SKIP() << (kernel).name << " needs " << missing << ", which this CPU lacks"
+#define SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel)                           \
+  if (const std::string missing = WhatIsMissing(kernel); !missing.empty()) \
+  GTEST_SKIP() << (kernel).name << " needs " << missing
 
 // A product with its operands as they lie in memory.
 struct GemmRun {

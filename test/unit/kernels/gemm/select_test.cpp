@@ -270,6 +270,54 @@ TEST(SelectReason, Preferred) {
   EXPECT_EQ(reason.expected, "pf32_sme2");
 }
 
+// A row yields by the CPU that stock XNNPACK sees, and by the shape.
+TEST(SelectReason, Yields) {
+  static constexpr Yield kYields[] = {
+      {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kSme2); },
+       .shape = [](const GemmProblem& problem) { return problem.n < 8; },
+       .evidence = "0.5 of stock"},
+      {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kSve2); },
+       .shape = nullptr,
+       .evidence = "0.7 of stock"}};
+  std::vector<KernelRow> table;
+  for (const KernelRow& row : KernelTable()) {
+    if (row.name != "pf32_sme") continue;
+    table.push_back(row);
+    table.back().yields = kYields;
+  }
+  GemmProblem problem = Problem(Variant::kPf32, kFullyConnected);
+  EXPECT_EQ(ChosenName(Select(table, problem, Cpu("sme2"))), "pf32_sme");
+  problem.n = 7;
+  EXPECT_EQ(ChosenName(Select(table, problem, Cpu("sme"))), "pf32_sme");
+  const Selection selection = Select(table, problem, Cpu("sme2"));
+  EXPECT_EQ(selection.chosen, nullptr);
+  EXPECT_EQ(
+      WhyNot(selection, "pf32_sme").ToString(),
+      "yields to the stock operator: 0.5 of stock, expected a CPU or shape where it is faster; "
+      "option force_kernel takes it all the same [kernel.yields]");
+  // A mask changes nothing of what stock does.
+  EXPECT_EQ(Select(table, problem, MaskedCpu(Cpu("sme2"), Cpu("sme"))).chosen, nullptr);
+  EXPECT_EQ(ChosenName(Select(table, problem, Cpu("sme2"), "pf32_sme")), "pf32_sme");
+  // What cannot run does not yield, and cannot be forced.
+  EXPECT_EQ(
+      WhyNot(Select(table, problem, MaskedCpu(Cpu("sme2"), Cpu("i8mm")), "pf32_sme"), "pf32_sme")
+          .id,
+      ReasonId::kKernelCpuFeature);
+  problem.n = 48;
+  EXPECT_EQ(WhyNot(Select(table, problem, Cpu("sme,sve2")), "pf32_sme").found, "0.7 of stock");
+}
+
+TEST(Select, ReferenceYieldsEverywhereAndCanBeForced) {
+  for (const KernelRow& row : KernelTable()) {
+    if (row.tier != Tier::kReference) continue;
+    const GemmProblem problem = Problem(row.variant, kFullyConnected);
+    for (const std::string_view cpu : {"stock", "avx2", "sme2"}) {
+      EXPECT_NE(Select(KernelTable(), problem, Cpu(cpu)).chosen, &row) << row.name << " on " << cpu;
+      EXPECT_EQ(Select(KernelTable(), problem, Cpu(cpu), row.name).chosen, &row);
+    }
+  }
+}
+
 TEST(Select, ForcedRowIsChosenWhereItServes) {
   const GemmProblem problem = Problem(Variant::kQp8F32Qb4w, kFullyConnected);
   for (const KernelRow& row : KernelTable()) {
