@@ -10,15 +10,21 @@ namespace {
 Status CheckForced(const Graph& graph, std::span<const Route> routes,
                    std::span<const KernelRow> table, std::string_view name) {
   if (name.empty()) return {};
-  const auto row = std::ranges::find(table, name, &KernelRow::name);
+  const auto row =
+      std::ranges::find_if(table, [&](const KernelRow& kernel) { return IsForced(kernel, name); });
   if (row == table.end()) {
     std::string names;
     for (const KernelRow& kernel : table) {
       names.append(names.empty() ? "" : ", ").append(kernel.name);
     }
-    return Fail(ErrorCode::kInvalidArgument,
-                "option force_kernel: no kernel is called \"{}\"; take one of {}", name, names);
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "option force_kernel: no kernel is called \"{}\", nor a tier that has any; take one "
+        "of {}, or a tier of these",
+        name, names);
   }
+  // A tier is for whole models, of which some delegates have nothing for it.
+  if (row->name != name) return {};
   std::string reasons;
   size_t others = 0;
   for (const Route& route : routes) {

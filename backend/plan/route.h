@@ -24,11 +24,12 @@ struct Route {
 
 struct RouteOptions {
   bool packed_kernels = true;  // off: every node is stock
-  std::string force_kernel;    // name of a row for the nodes of its variant; empty: none
+  std::string force_kernel;    // name of a row, or of a tier with rows; empty: none
 };
 
-// One route for each judged node, in graph order. Errors: InvalidArgument when `force_kernel` is no
-// row's name, NotSupported when it serves no node of this graph; the message has the reasons.
+// One route for each judged node, in graph order. Errors: InvalidArgument when `force_kernel` is
+// neither a row's name nor a tier's, NotSupported when a row serves no node of this graph; the
+// message has the reasons.
 Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& index,
                                       std::span<const Dims> shapes,
                                       std::span<const KernelRow> table, const MaskedCpu& cpu,

@@ -108,6 +108,10 @@ const Yield* FindYield(const KernelRow& row, const GemmProblem& problem, const C
 
 }  // namespace
 
+bool IsForced(const KernelRow& row, std::string_view forced) {
+  return row.name == forced || Name(row.tier) == forced;
+}
+
 Selection Select(std::span<const KernelRow> rows, const GemmProblem& problem, const MaskedCpu& cpu,
                  std::string_view forced) {
   Selection selection;
@@ -116,7 +120,7 @@ Selection Select(std::span<const KernelRow> rows, const GemmProblem& problem, co
     if (row.variant != problem.variant) continue;
     if (std::optional<Reason> reason = Refuse(row, problem, cpu.allowed)) {
       selection.rejected.push_back({&row, *std::move(reason)});
-    } else if (row.name == forced) {
+    } else if (selection.chosen == nullptr && IsForced(row, forced)) {
       selection.chosen = &row;
     } else if (const Yield* yield = FindYield(row, problem, cpu.host)) {
       selection.rejected.push_back({&row,

@@ -25,9 +25,12 @@ struct Selection {
 
 // Every row of the problem's variant is either chosen or rejected, with the first reason found: it
 // cannot run the problem, or it yields to the stock operator there, or another one is preferred.
-// `forced` is the name of a row that is chosen wherever it can run; empty: none.
+// `forced` is the name of a row, or of a tier (the first of its rows), that is chosen wherever it
+// can run; empty: none.
 Selection Select(std::span<const KernelRow> rows, const GemmProblem& problem, const MaskedCpu& cpu,
                  std::string_view forced = {});
+
+bool IsForced(const KernelRow& row, std::string_view forced);
 
 // Whether option force_kernel would take a row that was rejected for this reason.
 constexpr bool MayBeForced(ReasonId reason) {

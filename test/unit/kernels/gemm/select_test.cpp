@@ -314,6 +314,7 @@ TEST(Select, ReferenceYieldsEverywhereAndCanBeForced) {
     for (const std::string_view cpu : {"stock", "avx2", "sme2"}) {
       EXPECT_NE(Select(KernelTable(), problem, Cpu(cpu)).chosen, &row) << row.name << " on " << cpu;
       EXPECT_EQ(Select(KernelTable(), problem, Cpu(cpu), row.name).chosen, &row);
+      EXPECT_EQ(Select(KernelTable(), problem, Cpu(cpu), "reference").chosen, &row);
     }
   }
 }
