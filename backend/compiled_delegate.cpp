@@ -17,7 +17,7 @@
 #include "backend/plan/make_report.h"
 #include "backend/plan/shapes.h"
 #include "backend/plan/step_description.h"
-#include "kernels/sme_units.h"
+#include "kernels/cpu/sme_units.h"
 #include "schema/payload.h"
 
 namespace switchyard {
@@ -115,8 +115,8 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   }
   SWITCHYARD_ASSIGN(const CpuFeatures allowed, MaskCpu(options_.cpu_features, HostCpuFeatures()));
   cpu_ = {HostCpuFeatures(), allowed};
-  SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(),
-                                        cpu_.allowed, options_.routes));
+  SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(), cpu_,
+                                        options_.routes));
   layouts_.emplace(graph_, /*likely=*/!has_exported_dim_orders_);
   data_.assign(graph_.values.size(), nullptr);
 

@@ -19,7 +19,7 @@
 #include "backend/trace.h"
 #include "backend/workspace.h"
 #include "backend/xnnpack/stock_step.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/backend.h"
 #include "runtime/base/error.h"

@@ -14,9 +14,8 @@ Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteO
   FuseGraph(graph);
   SWITCHYARD_ASSIGN(const std::vector<ShapeRange> ranges, SettleShapes(graph));
   const std::vector<Dims> shapes = UpperEnds(ranges);
-  SWITCHYARD_ASSIGN(
-      const std::vector<Route> routes,
-      RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu.allowed, options));
+  SWITCHYARD_ASSIGN(const std::vector<Route> routes,
+                    RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu, options));
   const Plan plan = MakePlan(graph, NodesWithOwnStep(graph, cpu), routes);
   return MakeReport(graph, shapes, routes, plan, cpu, StockRemedies(graph, cpu));
 }

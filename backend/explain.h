@@ -5,7 +5,7 @@
 
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/base/error.h"
 #include "schema/graph.h"
 

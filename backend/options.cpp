@@ -73,15 +73,19 @@ std::span<const OptionRow> BackendOptionTable() {
        .max = 0,
        .environment = "SWITCHYARD_FORCE_KERNEL",
        .doc = "Name of a row of the kernel table, which the nodes of its variant run on where it "
-              "serves; loading fails if it serves none."},
+              "serves; loading fails if it serves none. Or a tier, whose rows are taken wherever "
+              "they serve."},
       {.key = kOptionCpuFeatures,
        .default_value = std::string("host"),
        .scope = OptionScope::kBoth,
        .min = 0,
        .max = 0,
        .environment = "SWITCHYARD_CPU",
-       .doc = "CPU features that packed kernels may use: a tier (stock, dotprod, i8mm, sme, sme2, "
-              "avx2, host) or a list such as host,-sme2. Only takes features away."},
+       .doc = "CPU features that packed kernels may use: a tier (host, stock"
+#define SWITCHYARD_TIER(identifier, macro, name, ...) ", " name
+#include "kernels/cpu/tiers.inc"
+#undef SWITCHYARD_TIER
+              ") or a list such as host,-sme2. Only takes features away."},
       {.key = kOptionSmeThreads,
        .default_value = int64_t{0},
        .scope = OptionScope::kBoth,

@@ -31,7 +31,7 @@ struct LoadOptions {
   bool share_weights;
   std::string packed_cache_path;  // empty: no file
   RouteOptions routes;
-  std::string cpu_features;  // a mask (kernels/cpu_mask.h)
+  std::string cpu_features;  // a mask (kernels/cpu/mask.h)
   size_t sme_threads;        // 0: as many as there are SME units
   bool profile_operators;    // of hosts that trace
 };

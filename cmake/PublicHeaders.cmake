@@ -7,11 +7,8 @@ set(SWITCHYARD_PUBLIC_HEADERS
     backend/plan/format_report.h
     backend/plan/report.h
     backend/switchyard_backend.h
-    kernels/cpu_features.h
-    kernels/cpu_mask.h
-    kernels/micro_kernel.h
-    kernels/problem.h
-    kernels/select.h
+    kernels/cpu/features.h
+    kernels/cpu/mask.h
     runtime/backend.h
     runtime/base/api.h
     runtime/base/checked_math.h

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "kernels/problem.h"
+#include "kernels/gemm/problem.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/reason.h"
 #include "schema/graph.h"

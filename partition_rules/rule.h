@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernels/problem.h"
+#include "kernels/gemm/problem.h"
 #include "partition_rules/classify.h"
 #include "runtime/base/reason.h"
 #include "runtime/base/variant.h"

@@ -73,7 +73,11 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
     AddFile(*explain, options.explain.file, options.explain.data);
     explain
         ->add_option("--cpu", options.explain.cpus,
-                     "A tier (stock, dotprod, i8mm, sme, sme2, avx2, host), a list of features, or "
+                     "A tier (host, stock"
+#define SWITCHYARD_TIER(identifier, macro, name, ...) ", " name
+#include "kernels/cpu/tiers.inc"
+#undef SWITCHYARD_TIER
+                     "), a list of features, or "
                      "sme2:svl=256; repeatable (default: host)")
         ->allow_extra_args(false);
     explain->add_flag("--all", options.explain.all_nodes,

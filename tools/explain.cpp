@@ -8,7 +8,7 @@
 #include "backend/explain.h"
 #include "backend/plan/format_report.h"
 #include "backend/plan/report_json.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "schema/payload.h"
 #include "tools/model_file.h"
 #include "tools/text.h"

@@ -13,7 +13,7 @@ namespace switchyard::tools {
 struct ExplainOptions {
   std::filesystem::path file;
   std::vector<std::filesystem::path> data;
-  std::vector<std::string> cpus;  // as kernels/cpu_mask.h takes them; empty: the host
+  std::vector<std::string> cpus;  // as kernels/cpu/mask.h takes them; empty: the host
   bool all_nodes = false;         // also those that no rule speaks about
   bool json = false;
 };

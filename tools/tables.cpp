@@ -4,7 +4,7 @@
 #include <format>
 
 #include "backend/explain.h"
-#include "kernels/micro_kernel.h"
+#include "kernels/gemm/row.h"
 #include "partition_rules/rule.h"
 #include "runtime/base/data_type.h"
 #include "runtime/base/reason.h"
@@ -62,7 +62,7 @@ Rows RuleRows() {
 
 Rows KernelRows() {
   Rows rows = {{"kernel", "CPU features", "mr x nr, kr / sr", "steps of m x n", "micro-kernels"}};
-  for (const MicroKernel& kernel : KernelTable()) {
+  for (const KernelRow& kernel : KernelTable()) {
     std::string names;
     for (const auto& [what, name] :
          {std::pair<std::string_view, std::string_view>{"GEMM", kernel.gemm},

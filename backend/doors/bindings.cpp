@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernels/cpu_features.h"
+#include "kernels/cpu/features.h"
 
 // Only their addresses are of interest; their headers belong to other rooms.
 extern "C" {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "kernels/cpu_features.h"
+#include "kernels/cpu/features.h"
 
 // Only their addresses are of interest; pthreadpool's header overloads some for C++.
 extern "C" {

@@ -2,8 +2,8 @@
 
 #include <format>
 
-#include "kernels/micro_kernel.h"
-#include "kernels/packed_gemm.h"
+#include "kernels/gemm/packed_gemm.h"
+#include "kernels/gemm/row.h"
 #include "runtime/module_file.h"
 #include "runtime/plugin.h"
 
@@ -34,7 +34,7 @@ uint32_t PluginSanitizers() {
 
 std::string DescribePlugin() {
   std::string kernels;
-  for (const MicroKernel& row : KernelTable()) {
+  for (const KernelRow& row : KernelTable()) {
     if (!row.is_built || PackerVersion(row).empty()) continue;
     kernels.append(kernels.empty() ? "" : ", ").append(row.name);
   }

@@ -21,7 +21,7 @@ class PackedBatchMatrixMultiply {
       const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
       const PackedEnvironment& environment);
 
-  const MicroKernel& kernel() const { return *kernel_; }
+  const KernelRow& kernel() const { return *kernel_; }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const { return constant_b_; }
 
   // A [..., M, K], B [..., K, N] (or [..., N, K]), output [..., M, N]; leading dimensions
@@ -45,7 +45,7 @@ class PackedBatchMatrixMultiply {
 
   const CpuFeatures& cpu_;
   Workers workers_;
-  const MicroKernel* kernel_ = nullptr;
+  const KernelRow* kernel_ = nullptr;
   GemmProblem problem_;
   OutputStage stage_;
   size_t element_bytes_ = 0;

@@ -20,7 +20,7 @@ class PackedConvolution {
       const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
       const PackedEnvironment& environment);
 
-  const MicroKernel& kernel() const { return *kernel_; }
+  const KernelRow& kernel() const { return *kernel_; }
   const PackedGemm& gemm() const { return *gemm_; }
   std::span<const std::shared_ptr<const PackedWeights>> weights() const { return weights_; }
 
@@ -40,7 +40,7 @@ class PackedConvolution {
   void FillPointers(const Geometry& geometry, size_t m0, size_t m, const void** pointers) const;
 
   Workers workers_;
-  const MicroKernel* kernel_ = nullptr;
+  const KernelRow* kernel_ = nullptr;
   GemmProblem problem_;
   ConvolutionAttributes attributes_;
   OutputStage stage_;

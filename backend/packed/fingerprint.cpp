@@ -36,7 +36,7 @@ Digest ParallelDigest(std::span<const std::byte> bytes, pthreadpool* thread_pool
   return DigestOf(std::as_bytes(std::span(pieces)));
 }
 
-Digest Fingerprint(const MicroKernel& kernel, const GemmProblem& problem, const CpuFeatures& cpu,
+Digest Fingerprint(const KernelRow& kernel, const GemmProblem& problem, const CpuFeatures& cpu,
                    const RhsSource& source, pthreadpool* thread_pool) {
   const size_t vl = kernel.IsScalable() ? cpu.streaming_vector_bits / 32 : 0;
   const std::string parameters = std::format(

@@ -5,10 +5,10 @@
 #include <span>
 
 #include "backend/packed/digest.h"
-#include "kernels/cpu_features.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/packed_gemm.h"
-#include "kernels/problem.h"
+#include "kernels/cpu/features.h"
+#include "kernels/gemm/packed_gemm.h"
+#include "kernels/gemm/problem.h"
+#include "kernels/gemm/row.h"
 
 struct pthreadpool;
 
@@ -21,7 +21,7 @@ Digest ParallelDigest(std::span<const std::byte> bytes, pthreadpool* thread_pool
 // Of all that the packed bytes of `source` follow from: its own bytes, the row, the problem, the
 // vector length if the row depends on it, and the version of the packing code. `problem` has the n
 // and k of `source`.
-Digest Fingerprint(const MicroKernel& kernel, const GemmProblem& problem, const CpuFeatures& cpu,
+Digest Fingerprint(const KernelRow& kernel, const GemmProblem& problem, const CpuFeatures& cpu,
                    const RhsSource& source, pthreadpool* thread_pool);
 
 }  // namespace switchyard

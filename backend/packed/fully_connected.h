@@ -19,7 +19,7 @@ class PackedFullyConnected {
       const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
       const PackedEnvironment& environment);
 
-  const MicroKernel& kernel() const { return *kernel_; }
+  const KernelRow& kernel() const { return *kernel_; }
   const PackedGemm& gemm() const { return *gemm_; }
   const std::shared_ptr<const PackedWeights>& weights() const { return weights_; }
 
@@ -32,7 +32,7 @@ class PackedFullyConnected {
 
   Workers workers_;
   size_t l2_bytes_ = 0;  // 0: unknown
-  const MicroKernel* kernel_ = nullptr;
+  const KernelRow* kernel_ = nullptr;
   GemmProblem problem_;
   OutputStage stage_;
   size_t output_element_bytes_ = 0;

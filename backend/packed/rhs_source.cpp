@@ -93,11 +93,11 @@ RhsSource NodeWeights::Group(size_t group) const {
   return source;
 }
 
-std::string NodeWeights::Key(const MicroKernel& kernel, size_t group) const {
+std::string NodeWeights::Key(const KernelRow& kernel, size_t group) const {
   return weights_key_.empty() ? std::string() : WeightsKey(weights_key_, kernel, problem_, group);
 }
 
-std::string WeightsKey(std::string_view content, const MicroKernel& kernel,
+std::string WeightsKey(std::string_view content, const KernelRow& kernel,
                        const GemmProblem& problem, size_t part) {
   return std::format("{} {} {} {}x{}x{} {} {} {}", content, kernel.name, Name(problem.rhs_type),
                      problem.n, problem.taps, problem.k, problem.rhs_is_kxn, problem.block_length,

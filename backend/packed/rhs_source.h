@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/packed_gemm.h"
-#include "kernels/problem.h"
+#include "kernels/gemm/packed_gemm.h"
+#include "kernels/gemm/problem.h"
 #include "schema/graph.h"
 
 namespace switchyard {
@@ -22,7 +22,7 @@ class NodeWeights {
   // Of group `group` (0 for all but grouped convolutions).
   RhsSource Group(size_t group) const;
   // See WeightsKey; empty when the weights have no content address.
-  std::string Key(const MicroKernel& kernel, size_t group) const;
+  std::string Key(const KernelRow& kernel, size_t group) const;
 
  private:
   const GemmProblem& problem_;
@@ -40,7 +40,7 @@ class NodeWeights {
 
 // What tells packed weights apart from all others: their content address and everything that
 // packing depends on. `part` is the group or batch slice.
-std::string WeightsKey(std::string_view content, const MicroKernel& kernel,
+std::string WeightsKey(std::string_view content, const KernelRow& kernel,
                        const GemmProblem& problem, size_t part);
 
 // The node's bounds as its variant's output stage wants them.

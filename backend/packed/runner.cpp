@@ -18,7 +18,7 @@ size_t NumRows(const Dims& dims) {
 }
 
 // What RunTiles calls.
-std::string_view MatrixKernelName(const MicroKernel& kernel, const PackedGemm& gemm, size_t rows) {
+std::string_view MatrixKernelName(const KernelRow& kernel, const PackedGemm& gemm, size_t rows) {
   if (rows == 0) return "";
   return rows == 1 && gemm.gemv_n_step() != 0 ? kernel.gemv.name : kernel.gemm;
 }

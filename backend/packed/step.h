@@ -8,8 +8,8 @@
 
 #include "backend/packed/weights_cache.h"
 #include "backend/plan/route.h"
-#include "kernels/cpu_features.h"
-#include "kernels/packed_gemm.h"
+#include "kernels/cpu/features.h"
+#include "kernels/gemm/packed_gemm.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
 #include "runtime/host_services.h"
@@ -37,7 +37,7 @@ struct Workers {
   size_t threads = 1;                  // of the pool
   size_t kernel = 1;                   // of them, those that may run the kernel at once
 };
-Workers KernelWorkers(const MicroKernel& kernel, const PackedEnvironment& environment);
+Workers KernelWorkers(const KernelRow& kernel, const PackedEnvironment& environment);
 
 // How a product is cut into tiles for a kernel: whole steps in both directions, columns so that
 // their packed weights stay in L2 (`l2_bytes`; 0: unknown), rows so that every worker has some.

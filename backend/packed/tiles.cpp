@@ -17,7 +17,7 @@ size_t RoundUp(size_t a, size_t multiple) { return CeilDivide(a, multiple) * mul
 
 }  // namespace
 
-Workers KernelWorkers(const MicroKernel& kernel, const PackedEnvironment& environment) {
+Workers KernelWorkers(const KernelRow& kernel, const PackedEnvironment& environment) {
   const size_t threads = environment.num_threads;
   const bool is_sme = kernel.required & FeatureBits({CpuFeature::kSme});
   const bool is_limited = is_sme && environment.sme_threads != 0;

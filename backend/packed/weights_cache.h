@@ -11,9 +11,9 @@
 
 #include "backend/packed/digest.h"
 #include "backend/packed/packed_file.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/packed_gemm.h"
-#include "kernels/problem.h"
+#include "kernels/gemm/packed_gemm.h"
+#include "kernels/gemm/problem.h"
+#include "kernels/gemm/row.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/base/error.h"
 #include "runtime/host_services.h"
@@ -61,7 +61,7 @@ class PackedStore {
 
 // What to pack: n columns of `source`, for a problem on a row.
 struct WeightsRequest {
-  const MicroKernel& kernel;
+  const KernelRow& kernel;
   const GemmProblem& problem;
   const PackedGemm& gemm;
   const RhsSource& source;

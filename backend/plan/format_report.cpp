@@ -33,52 +33,54 @@ std::string StockText(const NodeReport& node) {
   return text + ")";
 }
 
-// Rows that were passed over, those with the same reason together; last those that would have
-// served.
+// Rows that were passed over, those with the same reason together; last those that force_kernel
+// would take.
 std::string RejectedText(const NodeReport& node) {
   struct Group {
     const Reason& reason;
     std::string names;
   };
   std::vector<Group> groups;
-  std::string preferred;
-  for (const RejectedKernel& rejected : node.rejected) {
-    const Reason& reason = rejected.reason;
-    if (reason.id == ReasonId::kKernelPreferred) {
-      preferred.append(preferred.empty() ? "" : ", ").append(rejected.kernel->name);
-      continue;
-    }
+  std::string forceable;
+  for (const auto& [name, reason, may_be_forced] : node.rejected) {
+    if (may_be_forced) forceable.append(forceable.empty() ? "" : ", ").append(name);
+    if (reason.id == ReasonId::kKernelPreferred) continue;
     const auto same = std::ranges::find_if(groups, [&](const Group& group) {
       return group.reason.id == reason.id && group.reason.found == reason.found &&
              group.reason.expected == reason.expected;
     });
     if (same == groups.end()) {
-      groups.push_back({reason, std::string(rejected.kernel->name)});
+      groups.push_back({reason, name});
     } else {
-      same->names.append(", ").append(rejected.kernel->name);
+      same->names.append(", ").append(name);
     }
   }
   std::string text;
   for (const auto& [reason, names] : groups) {
+    if (reason.id == ReasonId::kKernelYields) {
+      text += std::format("        {} {}: {} [{}]\n", names, Row(reason.id).what, reason.found,
+                          Row(reason.id).id);
+      continue;
+    }
     text += std::format("        not {}: {}: {}, expected {} [{}]\n", names, Row(reason.id).what,
                         reason.found, reason.expected, Row(reason.id).id);
   }
-  if (!preferred.empty()) text += std::format("        force_kernel may take {}\n", preferred);
+  if (!forceable.empty()) text += std::format("        force_kernel may take {}\n", forceable);
   return text;
 }
 
 // How one CPU runs the node: a line after the CPU's name, and indented ones.
 std::string OutcomeText(const NodeReport& node) {
   std::string text;
-  if (node.kernel == nullptr) {
+  if (!node.kernel) {
     text = std::format("stock, {}\n", StockText(node));
     for (const StockRemedy& remedy : node.remedies) {
       text += std::format("        remedy {}: {}\n", remedy.id, remedy.evidence);
     }
   } else {
     text = std::format("{}\n", node.kernel->name);
-    if (!node.gemm.empty()) text += std::format("        gemm {}\n", node.gemm);
-    if (!node.gemv.empty()) text += std::format("        gemv {}\n", node.gemv);
+    if (!node.kernel->gemm.empty()) text += std::format("        gemm {}\n", node.kernel->gemm);
+    if (!node.kernel->gemv.empty()) text += std::format("        gemv {}\n", node.kernel->gemv);
   }
   return text + RejectedText(node);
 }

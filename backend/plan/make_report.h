@@ -7,7 +7,7 @@
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/base/dims.h"
 #include "schema/graph.h"
 

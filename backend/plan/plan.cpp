@@ -134,7 +134,7 @@ class Planner {
       if (!graph_.values[input].constant) step.inputs.push_back(Source(input));
     }
     // Convolutions and batch products pack inside the step: in chunks, and slice by slice.
-    const MicroKernel* kernel = routes_[route].kernel;
+    const KernelRow* kernel = routes_[route].kernel;
     if (routes_[route].verdict.problem->op == GemmOperator::kFullyConnected) {
       const ValueIndex source = step.inputs[0];
       const auto [entry, is_new] =

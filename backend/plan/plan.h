@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "backend/plan/route.h"
-#include "kernels/micro_kernel.h"
+#include "kernels/gemm/row.h"
 #include "schema/graph.h"
 
 namespace switchyard {

@@ -54,8 +54,9 @@ uint64_t NodeMacs(std::span<const Dims> shapes, const Node& node) {
 void AddRoute(const Route& route, NodeReport& entry) {
   entry.is_judged = true;
   entry.reasons = route.verdict.reasons;
-  entry.kernel = route.kernel;
-  entry.rejected = route.rejected;
+  for (const auto& [row, reason] : route.rejected) {
+    entry.rejected.push_back({std::string(row->name), reason, MayBeForced(reason.id)});
+  }
   if (!route.verdict.problem) return;
   const GemmProblem& problem = *route.verdict.problem;
   entry.variant = problem.variant;
@@ -63,12 +64,11 @@ void AddRoute(const Route& route, NodeReport& entry) {
     entry.note = "B is an argument or computed: packed for each execute";
   }
   if (route.kernel == nullptr) return;
-  if (problem.op == GemmOperator::kConv2d) {
-    entry.gemm = route.kernel->imatmul;
-  } else {
-    entry.gemm = route.kernel->gemm;
-    entry.gemv = route.kernel->gemv.name;
-  }
+  const KernelRow& row = *route.kernel;
+  const bool is_convolution = problem.op == GemmOperator::kConv2d;
+  entry.kernel = {.name = std::string(row.name),
+                  .gemm = std::string(is_convolution ? row.imatmul : row.gemm),
+                  .gemv = std::string(is_convolution ? std::string_view() : row.gemv.name)};
 }
 
 }  // namespace
@@ -77,7 +77,7 @@ size_t RouteReport::NumJudged() const {
   return std::ranges::count_if(nodes, &NodeReport::is_judged);
 }
 size_t RouteReport::NumPacked() const {
-  return std::ranges::count_if(nodes, [](const NodeReport& n) { return n.kernel != nullptr; });
+  return std::ranges::count_if(nodes, [](const NodeReport& n) { return n.kernel.has_value(); });
 }
 uint64_t RouteReport::Macs() const {
   uint64_t sum = 0;
@@ -86,7 +86,7 @@ uint64_t RouteReport::Macs() const {
 }
 uint64_t RouteReport::PackedMacs() const {
   uint64_t sum = 0;
-  for (const NodeReport& node : nodes) sum += node.kernel != nullptr ? node.macs : 0;
+  for (const NodeReport& node : nodes) sum += node.kernel ? node.macs : 0;
   return sum;
 }
 
@@ -129,7 +129,7 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
     }
     entry.macs = NodeMacs(shapes, node);
     if (route != routes.end() && route->node == n) AddRoute(*route++, entry);
-    if (entry.kernel == nullptr) entry.remedies = std::move(remedies[n]);
+    if (!entry.kernel) entry.remedies = std::move(remedies[n]);
   }
   AddStockForms(plan, report.nodes);
   return report;

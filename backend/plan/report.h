@@ -8,9 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/cpu_mask.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/select.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/base/api.h"
 #include "runtime/base/data_type.h"
 #include "runtime/base/dims.h"
@@ -34,6 +32,20 @@ enum class StockForm : uint8_t {
 };
 SWITCHYARD_API std::string_view Name(StockForm form);
 
+// The row that runs a node.
+struct KernelReport {
+  std::string name;
+  // Its micro-kernels: for many rows (of a convolution the indirect one), and for one. Empty: none.
+  std::string gemm, gemv;
+};
+
+// A row that was passed over.
+struct KernelRejection {
+  std::string name;
+  Reason reason;
+  bool may_be_forced = false;  // option force_kernel would take it
+};
+
 struct NodeReport {
   uint32_t id = 0;  // position in the file
   uint32_t debug_handle = kNoDebugHandle;
@@ -43,15 +55,12 @@ struct NodeReport {
   std::vector<Dims> shapes;            // inputs, then outputs, at the bounds
   std::vector<DataType> types;         // the same
   size_t num_outputs = 0;
-  bool is_judged = false;               // FullyConnected, a convolution, BatchMatrixMultiply
-  uint64_t macs = 0;                    // multiply-accumulates at the bounds; 0 of other operators
-  std::optional<Variant> variant;       // of eligible nodes
-  std::vector<Reason> reasons;          // why it has no variant
-  const MicroKernel* kernel = nullptr;  // null: stock
-  // The kernel's micro-kernels that run it: for many rows (of a convolution the indirect one), and
-  // for one. Empty: none.
-  std::string_view gemm, gemv;
-  std::vector<RejectedKernel> rejected;
+  bool is_judged = false;              // FullyConnected, a convolution, BatchMatrixMultiply
+  uint64_t macs = 0;                   // multiply-accumulates at the bounds; 0 of other operators
+  std::optional<Variant> variant;      // of eligible nodes
+  std::vector<Reason> reasons;         // why it has no variant
+  std::optional<KernelReport> kernel;  // none: stock
+  std::vector<KernelRejection> rejected;
   // Of stock nodes.
   StockForm stock_form = StockForm::kFused;
   std::vector<size_t> islands;        // that it runs in

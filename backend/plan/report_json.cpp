@@ -39,9 +39,9 @@ std::string List(Range&& range, Item item) {
 std::string Number(uint64_t number) { return std::to_string(number); }
 
 std::string KernelJson(const NodeReport& node) {
-  if (node.kernel == nullptr) return "null";
+  if (!node.kernel) return "null";
   return std::format(R"({{"name":{},"gemm":{},"gemv":{}}})", Quoted(node.kernel->name),
-                     QuotedOrNull(node.gemm), QuotedOrNull(node.gemv));
+                     QuotedOrNull(node.kernel->gemm), QuotedOrNull(node.kernel->gemv));
 }
 
 std::string StockJson(const NodeReport& node) {
@@ -61,9 +61,10 @@ std::string NodeJson(const NodeReport& node) {
     return std::format(R"({{"id":{},"message":{}}})", Quoted(Row(why.id).id),
                        Quoted(why.ToString()));
   };
-  const auto rejected = [](const RejectedKernel& other) {
-    return std::format(R"({{"kernel":{},"reason":{},"message":{}}})", Quoted(other.kernel->name),
-                       Quoted(Row(other.reason.id).id), Quoted(other.reason.ToString()));
+  const auto rejected = [](const KernelRejection& other) {
+    return std::format(R"({{"kernel":{},"reason":{},"message":{},"may_be_forced":{}}})",
+                       Quoted(other.name), Quoted(Row(other.reason.id).id),
+                       Quoted(other.reason.ToString()), other.may_be_forced);
   };
   std::string json = std::format(
       R"({{"id":{},"debug_handle":{},"op":{},"shapes":{},"types":{},"macs":{},"variant":{},)"
@@ -71,8 +72,8 @@ std::string NodeJson(const NodeReport& node) {
       node.id, node.debug_handle, Quoted(node.op),
       List(node.shapes, [](const Dims& dims) { return List(dims.span(), Number); }),
       List(node.types, type), node.macs, node.variant ? Quoted(Name(*node.variant)) : "null",
-      Quoted(node.kernel != nullptr ? "packed" : "stock"), KernelJson(node));
-  if (node.kernel == nullptr) json += std::format(R"(,"stock":{})", StockJson(node));
+      Quoted(node.kernel ? "packed" : "stock"), KernelJson(node));
+  if (!node.kernel) json += std::format(R"(,"stock":{})", StockJson(node));
   json += std::format(R"(,"absorbed":{})", List(node.absorbed, absorbed));
   if (!node.part_of.empty()) json += std::format(R"(,"part_of":{})", Quoted(node.part_of));
   if (!node.note.empty()) json += std::format(R"(,"note":{})", Quoted(node.note));

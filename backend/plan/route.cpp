@@ -8,17 +8,23 @@ namespace {
 
 // Says whether the forced row serves any node, and collects why it does not.
 Status CheckForced(const Graph& graph, std::span<const Route> routes,
-                   std::span<const MicroKernel> table, std::string_view name) {
+                   std::span<const KernelRow> table, std::string_view name) {
   if (name.empty()) return {};
-  const auto row = std::ranges::find(table, name, &MicroKernel::name);
+  const auto row =
+      std::ranges::find_if(table, [&](const KernelRow& kernel) { return IsForced(kernel, name); });
   if (row == table.end()) {
     std::string names;
-    for (const MicroKernel& kernel : table) {
+    for (const KernelRow& kernel : table) {
       names.append(names.empty() ? "" : ", ").append(kernel.name);
     }
-    return Fail(ErrorCode::kInvalidArgument,
-                "option force_kernel: no kernel is called \"{}\"; take one of {}", name, names);
+    return Fail(
+        ErrorCode::kInvalidArgument,
+        "option force_kernel: no kernel is called \"{}\", nor a tier that has any; take one "
+        "of {}, or a tier of these",
+        name, names);
   }
+  // A tier is for whole models, of which some delegates have nothing for it.
+  if (row->name != name) return {};
   std::string reasons;
   size_t others = 0;
   for (const Route& route : routes) {
@@ -39,7 +45,7 @@ Status CheckForced(const Graph& graph, std::span<const Route> routes,
 
 Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& index,
                                       std::span<const Dims> shapes,
-                                      std::span<const MicroKernel> table, const CpuFeatures& cpu,
+                                      std::span<const KernelRow> table, const MaskedCpu& cpu,
                                       const RouteOptions& options) {
   std::vector<Route> routes;
   for (NodeIndex n = 0; n < graph.nodes.size(); ++n) {
@@ -47,7 +53,7 @@ Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& inde
     Route& route = routes.emplace_back(Route{n, Classify(graph, index, shapes, n), nullptr, {}});
     if (!route.verdict.problem) continue;
     if (!options.packed_kernels) {
-      for (const MicroKernel& kernel : table) {
+      for (const KernelRow& kernel : table) {
         if (kernel.variant != route.verdict.problem->variant) continue;
         route.rejected.push_back({&kernel, {ReasonId::kKernelOff, "off", "on"}});
       }

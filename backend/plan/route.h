@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu_features.h"
-#include "kernels/select.h"
+#include "kernels/cpu/mask.h"
+#include "kernels/gemm/select.h"
 #include "partition_rules/classify.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
@@ -18,20 +18,21 @@ namespace switchyard {
 struct Route {
   NodeIndex node;
   Verdict verdict;
-  const MicroKernel* kernel = nullptr;   // null: the stock operator
+  const KernelRow* kernel = nullptr;     // null: the stock operator
   std::vector<RejectedKernel> rejected;  // rows of the verdict's variant that were passed over
 };
 
 struct RouteOptions {
   bool packed_kernels = true;  // off: every node is stock
-  std::string force_kernel;    // name of a row for the nodes of its variant; empty: none
+  std::string force_kernel;    // name of a row, or of a tier with rows; empty: none
 };
 
-// One route for each judged node, in graph order. Errors: InvalidArgument when `force_kernel` is no
-// row's name, NotSupported when it serves no node of this graph; the message has the reasons.
+// One route for each judged node, in graph order. Errors: InvalidArgument when `force_kernel` is
+// neither a row's name nor a tier's, NotSupported when a row serves no node of this graph; the
+// message has the reasons.
 Result<std::vector<Route>> RouteGraph(const Graph& graph, const GraphIndex& index,
                                       std::span<const Dims> shapes,
-                                      std::span<const MicroKernel> table, const CpuFeatures& cpu,
+                                      std::span<const KernelRow> table, const MaskedCpu& cpu,
                                       const RouteOptions& options);
 
 }  // namespace switchyard

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "schema/graph.h"
 
 namespace switchyard {

@@ -8,7 +8,7 @@
 
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
 #include "runtime/host_services.h"

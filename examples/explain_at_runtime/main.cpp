@@ -15,16 +15,14 @@ namespace {
 // here it is read from the report.
 void Print(const switchyard::NodeReport& node) {
   const std::string where =
-      node.kernel != nullptr
-          ? "kernel " + std::string(node.kernel->name)
-          : "stock XNNPACK, as " + std::string(switchyard::Name(node.stock_form));
+      node.kernel ? "kernel " + node.kernel->name
+                  : "stock XNNPACK, as " + std::string(switchyard::Name(node.stock_form));
   std::printf("  node %u %s: %s\n", node.id, node.op.c_str(), where.c_str());
   for (const switchyard::Reason& reason : node.reasons) {
     std::printf("    not eligible: %s\n", reason.ToString().c_str());
   }
-  for (const switchyard::RejectedKernel& rejected : node.rejected) {
-    std::printf("    not %s: %s\n", std::string(rejected.kernel->name).c_str(),
-                rejected.reason.ToString().c_str());
+  for (const switchyard::KernelRejection& rejected : node.rejected) {
+    std::printf("    not %s: %s\n", rejected.name.c_str(), rejected.reason.ToString().c_str());
   }
 }
 

@@ -28,7 +28,7 @@ constexpr To ConvertFloat(auto value) {
 template <typename Element>
 class FloatGemm final : public PanelGemm {
  public:
-  FloatGemm(const FloatFunctions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+  FloatGemm(const FloatFunctions& functions, const KernelRow& kernel, const GemmProblem& problem,
             size_t vl)
       : PanelGemm(kernel, problem, vl, PackedDepth(kernel, problem) * sizeof(Element),
                   (1 + PackedDepth(kernel, problem)) * sizeof(Element)),
@@ -124,7 +124,7 @@ class FloatGemm final : public PanelGemm {
 }  // namespace
 
 std::unique_ptr<PackedGemm> MakeFloatGemm(std::span<const FloatFunctions> table, DataType element,
-                                          const MicroKernel& kernel, const GemmProblem& problem,
+                                          const KernelRow& kernel, const GemmProblem& problem,
                                           size_t vl) {
   const FloatFunctions* functions = FindRow(table, kernel);
   if (functions == nullptr) return nullptr;

@@ -5,9 +5,9 @@
 #include <span>
 #include <string_view>
 
-#include "kernels/micro_kernel.h"
-#include "kernels/packed_gemm.h"
-#include "kernels/problem.h"
+#include "kernels/gemm/packed_gemm.h"
+#include "kernels/gemm/problem.h"
+#include "kernels/gemm/row.h"
 
 namespace switchyard::kleidiai {
 
@@ -38,7 +38,7 @@ struct FloatFunctions {
 
 // `element` is kF32 or kF16. Null if `table` has no such row.
 std::unique_ptr<PackedGemm> MakeFloatGemm(std::span<const FloatFunctions> table, DataType element,
-                                          const MicroKernel& kernel, const GemmProblem& problem,
+                                          const KernelRow& kernel, const GemmProblem& problem,
                                           size_t vl);
 
 }  // namespace switchyard::kleidiai

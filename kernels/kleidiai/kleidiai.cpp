@@ -4,7 +4,7 @@
 
 namespace switchyard::kleidiai {
 
-std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakePackedGemm(const KernelRow& kernel, const GemmProblem& problem,
                                            const CpuFeatures& cpu) {
   const size_t vl = cpu.streaming_vector_bits / 32;
   if (kernel.IsScalable() && !IsStreamingVectorLength(cpu.streaming_vector_bits)) return nullptr;

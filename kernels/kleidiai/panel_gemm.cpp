@@ -5,7 +5,7 @@
 
 namespace switchyard::kleidiai {
 
-PanelGemm::PanelGemm(const MicroKernel& kernel, const GemmProblem& problem, size_t vl,
+PanelGemm::PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl,
                      size_t lhs_row_bytes, size_t rhs_column_bytes)
     : n_(problem.n),
       k_(problem.k),
@@ -24,7 +24,7 @@ PanelGemm::PanelGemm(const MicroKernel& kernel, const GemmProblem& problem, size
   n_step_ = kernel.n_step.At(vl);
   if (!is_indirect_) {
     gemv_n_step_ = kernel.gemv.n_step.At(vl);
-    gemv_packs_lhs_ = kernel.gemv.packs_lhs;
+    gemv_packs_lhs_ = kernel.gemv.lhs == LhsForm::kPacked;
   }
 }
 

@@ -7,7 +7,7 @@
 #include <iterator>
 #include <span>
 
-#include "kernels/packed_gemm.h"
+#include "kernels/gemm/packed_gemm.h"
 #include "runtime/base/checked_math.h"
 
 namespace switchyard::kleidiai {
@@ -32,7 +32,7 @@ class PanelGemm : public PackedGemm {
  protected:
   // `lhs_row_bytes` and `rhs_column_bytes`: what one packed row and column take, with everything
   // that is stored beside the elements. `vl` is in 32-bit lanes.
-  PanelGemm(const MicroKernel& kernel, const GemmProblem& problem, size_t vl, size_t lhs_row_bytes,
+  PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl, size_t lhs_row_bytes,
             size_t rhs_column_bytes);
 
   // Packs columns [n0, n0 + n), n <= nr, to `panel`.
@@ -55,14 +55,14 @@ class PanelGemm : public PackedGemm {
 };
 
 // Elements of k as a Conv2d or plain product packs them: each tap is padded by itself.
-constexpr size_t PackedDepth(const MicroKernel& kernel, const GemmProblem& problem) {
+constexpr size_t PackedDepth(const KernelRow& kernel, const GemmProblem& problem) {
   if (problem.op != GemmOperator::kConv2d) return RoundUp(problem.k, kernel.kr);
   return problem.taps * RoundUp(problem.channels_per_tap, kernel.kr);
 }
 
 // The row of a table of functions that serves `kernel`; null if there is none.
 template <typename Functions>
-const Functions* FindRow(std::span<const Functions> table, const MicroKernel& kernel) {
+const Functions* FindRow(std::span<const Functions> table, const KernelRow& kernel) {
   const auto row = std::ranges::find(table, kernel.name, &Functions::row);
   return row == table.end() ? nullptr : &*row;
 }

@@ -13,9 +13,10 @@
 #include "kai/ukernels/matmul/pack/kai_lhs_pack_x8p2vlx4_x8_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_imatmul_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme.h"
+#include "kernels/cpu/built_tiers.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/panel_gemm.h"
-#include "kernels/tiers.h"
+#include "kernels/kleidiai/rows.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -33,16 +34,18 @@ struct Functions {
                   const void* rhs_packed, void* out, size_t out_stride, const Requantize* params);
 };
 
-constexpr auto kRows = BuiltRows(std::to_array<Functions>({
-    {.row = "pqs8_qc8w_sme2",
-     .gemm = kai_run_matmul_clamp_qai8_qai8p2vlx4_qsi8cxpsb2vlx4_2vlx2vl_sme2_mopa,
-     .gemv = kai_run_matmul_clamp_qai8_qai8_qsi8cxp2vlx4sb_1x16vl_sme2_dot,
-     .imatmul = kai_run_imatmul_clamp_qai8_qai8p2vlx4_qsi8cxpsb2vlx4_2vlx2vl_sme2_mopa},
-    {.row = "pqs8_qc8w_sme",
-     .gemm = kai_run_matmul_clamp_qai8_qai8p2vlx4_qsi8cxp2vlx4sb_2vlx2vl_sme_mopa,
-     .gemv = nullptr,
-     .imatmul = kai_run_imatmul_clamp_qai8_qai8p2vlx4_qsi8cxp2vlx4sb_2vlx2vl_sme_mopa},
-}));
+constexpr auto kFunctions = BuiltFunctions(
+    std::to_array<Functions>({
+        {.row = "pqs8_qc8w_sme2",
+         .gemm = kai_run_matmul_clamp_qai8_qai8p2vlx4_qsi8cxpsb2vlx4_2vlx2vl_sme2_mopa,
+         .gemv = kai_run_matmul_clamp_qai8_qai8_qsi8cxp2vlx4sb_1x16vl_sme2_dot,
+         .imatmul = kai_run_imatmul_clamp_qai8_qai8p2vlx4_qsi8cxpsb2vlx4_2vlx2vl_sme2_mopa},
+        {.row = "pqs8_qc8w_sme",
+         .gemm = kai_run_matmul_clamp_qai8_qai8p2vlx4_qsi8cxp2vlx4sb_2vlx2vl_sme_mopa,
+         .gemv = nullptr,
+         .imatmul = kai_run_imatmul_clamp_qai8_qai8p2vlx4_qsi8cxp2vlx4sb_2vlx2vl_sme_mopa},
+    }),
+    kTable);
 
 Requantize ParamsOf(const OutputStage& stage) {
   return {.min_value = stage.quantized_min,
@@ -53,7 +56,7 @@ Requantize ParamsOf(const OutputStage& stage) {
 class Pqs8Gemm final : public PanelGemm {
  public:
   // Beside its elements a column has its bias and factor.
-  Pqs8Gemm(const Functions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+  Pqs8Gemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
       : PanelGemm(kernel, problem, vl, PackedDepth(kernel, problem),
                   PackedDepth(kernel, problem) + sizeof(int32_t) + sizeof(float)),
@@ -121,10 +124,10 @@ class Pqs8Gemm final : public PanelGemm {
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakePqs8Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakePqs8Qc8w(const KernelRow& kernel, const GemmProblem& problem,
                                          size_t vl) {
-  if constexpr (AnyBuilt(kRows)) {
-    const Functions* functions = FindRow<Functions>(kRows, kernel);
+  if constexpr (AnyBuilt(kFunctions)) {
+    const Functions* functions = FindRow<Functions>(kFunctions, kernel);
     if (functions != nullptr) {
       return std::make_unique<Pqs8Gemm>(*functions, kernel, problem, vl);
     }

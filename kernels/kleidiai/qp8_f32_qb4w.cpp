@@ -20,9 +20,10 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon.h"
+#include "kernels/cpu/built_tiers.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/qp8_gemm.h"
-#include "kernels/tiers.h"
+#include "kernels/kleidiai/rows.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -41,36 +42,38 @@ struct Functions {
   Run* gemv;
 };
 
-constexpr auto kRows = BuiltRows(std::to_array<Functions>({
-    {.row = "qp8_f32_qb4w_sme2",
-     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi4c32p4vlx4_1vlx4vl_sme2_mopa,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi4c32p4vlx4_1x4vl_sme2_dot},
-    {.row = "qp8_f32_qb4w_i8mm_8x4x32",
-     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p4x8_8x4x32_neon_i8mm,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p4x8_1x4x32_neon_dotprod},
-    {.row = "qp8_f32_qb4w_i8mm_4x8x32",
-     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p8x8_4x8x32_neon_i8mm,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p8x8_1x8x32_neon_dotprod},
-    {.row = "qp8_f32_qb4w_i8mm_4x8",
-     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p8x8_4x8_neon_i8mm,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p8x8_1x8_neon_dotprod},
-    {.row = "qp8_f32_qb4w_i8mm_16x4x32",
-     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p4x8_16x4x32_neon_i8mm,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p4x8_1x4x32_neon_dotprod},
-    {.row = "qp8_f32_qb4w_dotprod_16x4",
-     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi4c32p4x4_16x4_neon_dotprod,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi4c32p4x4_1x4_neon_dotprod},
-    {.row = "qp8_f32_qb4w_dotprod_4x8",
-     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi4c32p8x4_4x8_neon_dotprod,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi4c32p8x4_1x8_neon_dotprod},
-}));
+constexpr auto kFunctions = BuiltFunctions(
+    std::to_array<Functions>({
+        {.row = "qp8_f32_qb4w_sme2",
+         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi4c32p4vlx4_1vlx4vl_sme2_mopa,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi4c32p4vlx4_1x4vl_sme2_dot},
+        {.row = "qp8_f32_qb4w_i8mm_8x4x32",
+         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p4x8_8x4x32_neon_i8mm,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p4x8_1x4x32_neon_dotprod},
+        {.row = "qp8_f32_qb4w_i8mm_4x8x32",
+         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p8x8_4x8x32_neon_i8mm,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p8x8_1x8x32_neon_dotprod},
+        {.row = "qp8_f32_qb4w_i8mm_4x8",
+         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p8x8_4x8_neon_i8mm,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p8x8_1x8_neon_dotprod},
+        {.row = "qp8_f32_qb4w_i8mm_16x4x32",
+         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx8_qsu4c32s1s0_neon,
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi4c32p4x8_16x4x32_neon_i8mm,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi4c32p4x8_1x4x32_neon_dotprod},
+        {.row = "qp8_f32_qb4w_dotprod_16x4",
+         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi4c32p4x4_16x4_neon_dotprod,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi4c32p4x4_1x4_neon_dotprod},
+        {.row = "qp8_f32_qb4w_dotprod_4x8",
+         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi4c32p8x4_4x8_neon_dotprod,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi4c32p8x4_1x8_neon_dotprod},
+    }),
+    kTable);
 
 // What the columns of a panel take: nibbles and a bf16 scale for each block, the sum and the bias.
 constexpr size_t ColumnBytes(size_t k, size_t block_length) {
@@ -94,7 +97,7 @@ void TransposeNibbles(const uint8_t* source, size_t total_n, size_t k, size_t n0
 
 class Qb4wGemm final : public Qp8Gemm {
  public:
-  Qb4wGemm(const Functions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+  Qb4wGemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
       : Qp8Gemm(kernel, problem, vl, ColumnBytes(problem.k, problem.block_length)),
         functions_(functions),
@@ -143,10 +146,10 @@ class Qb4wGemm final : public Qp8Gemm {
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakeQp8F32Qb4w(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakeQp8F32Qb4w(const KernelRow& kernel, const GemmProblem& problem,
                                            size_t vl) {
-  if constexpr (AnyBuilt(kRows)) {
-    const Functions* functions = FindRow<Functions>(kRows, kernel);
+  if constexpr (AnyBuilt(kFunctions)) {
+    const Functions* functions = FindRow<Functions>(kFunctions, kernel);
     if (functions != nullptr) {
       return std::make_unique<Qb4wGemm>(*functions, kernel, problem, vl);
     }

@@ -13,9 +13,10 @@
 #include "kai/ukernels/matmul/matmul_clamp_f32_qai8dxp_qsi8cxp/kai_matmul_clamp_f32_qai8dxp4x4_qsi8cxp4x4_16x4_neon_dotprod.h"
 #include "kai/ukernels/matmul/matmul_clamp_f32_qai8dxp_qsi8cxp/kai_matmul_clamp_f32_qai8dxp4x8_qsi8cxp4x8_16x4_neon_i8mm.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi8cxp_qsi8cx_neon.h"
+#include "kernels/cpu/built_tiers.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/qp8_gemm.h"
-#include "kernels/tiers.h"
+#include "kernels/kleidiai/rows.h"
 
 namespace switchyard::kleidiai {
 namespace {
@@ -28,25 +29,27 @@ struct Functions {
   Run* gemv;
 };
 
-constexpr auto kRows = BuiltRows(std::to_array<Functions>({
-    {.row = "qp8_f32_qc8w_sme2",
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi8cxp4vlx4_1vlx4vl_sme2_mopa,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4vlx4_1x4vl_sme2_dot},
-    {.row = "qp8_f32_qc8w_sme",
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi8cxp4vlx4_1vlx4vl_sme_mopa,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4vlx4_1x4vl_sme_dot},
-    {.row = "qp8_f32_qc8w_i8mm",
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi8cxp4x8_16x4_neon_i8mm,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi8cxp4x8_1x4_neon_dotprod},
-    {.row = "qp8_f32_qc8w_dotprod",
-     .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi8cxp4x4_16x4_neon_dotprod,
-     .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4x4_1x4_neon_dotprod},
-}));
+constexpr auto kFunctions = BuiltFunctions(
+    std::to_array<Functions>({
+        {.row = "qp8_f32_qc8w_sme2",
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi8cxp4vlx4_1vlx4vl_sme2_mopa,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4vlx4_1x4vl_sme2_dot},
+        {.row = "qp8_f32_qc8w_sme",
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp1vlx4_qsi8cxp4vlx4_1vlx4vl_sme_mopa,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4vlx4_1x4vl_sme_dot},
+        {.row = "qp8_f32_qc8w_i8mm",
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x8_qsi8cxp4x8_16x4_neon_i8mm,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x8_qsi8cxp4x8_1x4_neon_dotprod},
+        {.row = "qp8_f32_qc8w_dotprod",
+         .gemm = kai_run_matmul_clamp_f32_qai8dxp4x4_qsi8cxp4x4_16x4_neon_dotprod,
+         .gemv = kai_run_matmul_clamp_f32_qai8dxp1x4_qsi8cxp4x4_1x4_neon_dotprod},
+    }),
+    kTable);
 
 class Qc8wGemm final : public Qp8Gemm {
  public:
   // Beside its elements a column has its sum, scale and bias.
-  Qc8wGemm(const Functions& functions, const MicroKernel& kernel, const GemmProblem& problem,
+  Qc8wGemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
       : Qp8Gemm(kernel, problem, vl,
                 Qp8Depth(problem.k) + sizeof(int32_t) + sizeof(float) + sizeof(float)),
@@ -92,10 +95,10 @@ class Qc8wGemm final : public Qp8Gemm {
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakeQp8F32Qc8w(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakeQp8F32Qc8w(const KernelRow& kernel, const GemmProblem& problem,
                                            size_t vl) {
-  if constexpr (AnyBuilt(kRows)) {
-    const Functions* functions = FindRow<Functions>(kRows, kernel);
+  if constexpr (AnyBuilt(kFunctions)) {
+    const Functions* functions = FindRow<Functions>(kFunctions, kernel);
     if (functions != nullptr) {
       return std::make_unique<Qc8wGemm>(*functions, kernel, problem, vl);
     }

@@ -12,7 +12,7 @@ constexpr size_t RowBytes(size_t k) { return Qp8Depth(k) + sizeof(int32_t) + siz
 
 }  // namespace
 
-Qp8Gemm::Qp8Gemm(const MicroKernel& kernel, const GemmProblem& problem, size_t vl,
+Qp8Gemm::Qp8Gemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl,
                  size_t rhs_column_bytes)
     : PanelGemm(kernel, problem, vl, RowBytes(problem.k), rhs_column_bytes),
       lhs_is_f16_(problem.lhs_type == DataType::kF16) {}

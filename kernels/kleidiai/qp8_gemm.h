@@ -14,8 +14,7 @@ class Qp8Gemm : public PanelGemm {
   void PackGemvLhs(const void* lhs, void* packed) const final;
 
  protected:
-  Qp8Gemm(const MicroKernel& kernel, const GemmProblem& problem, size_t vl,
-          size_t rhs_column_bytes);
+  Qp8Gemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl, size_t rhs_column_bytes);
 
  private:
   // `m` rows of the problem's type, `mr` to a panel.

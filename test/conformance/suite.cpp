@@ -29,7 +29,7 @@ namespace {
 constexpr std::string_view kPluginsIssues = "switchyard-conformance";
 
 struct Arguments {
-  std::string filter, backend, plugin, cpu;
+  std::string filter, backend, plugin, cpu, row;
   std::vector<std::string> options;
   uint32_t threads = 1;
   uint64_t seed = 1;
@@ -38,6 +38,9 @@ struct Arguments {
   std::vector<std::filesystem::path> reports;
   std::filesystem::path export_folder;
 };
+
+// What ctest takes for a test that was skipped.
+constexpr int kSkipped = 77;
 
 // "key=value": a bool, a number, or text.
 Result<std::pair<std::string, OptionValue>> ParseOption(const std::string& text) {
@@ -61,6 +64,7 @@ Result<std::map<std::string, OptionValue>> LoadOptions(const Program& program,
                                                        const Arguments& arguments) {
   std::map<std::string, OptionValue> options;
   if (!arguments.cpu.empty()) options["cpu_features"] = arguments.cpu;
+  if (!arguments.row.empty()) options["force_kernel"] = arguments.row;
   for (const std::string& text : arguments.options) {
     SWITCHYARD_ASSIGN(auto option, ParseOption(text));
     options.insert_or_assign(option.first, option.second);
@@ -89,6 +93,7 @@ class Suite {
     report_.backend = backend.name();
     report_.machine = MachineName();
     report_.seed = arguments.seed;
+    if (!arguments.row.empty()) report_.options += "force_kernel=" + arguments.row + ' ';
     if (!arguments.plugin.empty()) report_.options += "plugin=" + arguments.plugin + ' ';
     for (const std::string& option : arguments.options) report_.options += option + ' ';
     if (!arguments.cpu.empty()) report_.options += "cpu_features=" + arguments.cpu;
@@ -96,6 +101,7 @@ class Suite {
 
   std::span<const Case> cases() const { return cases_; }
   Report& report() { return report_; }
+  size_t num_passed() const { return num_passed_; }
 
   // Runs a case and judges it by GoogleTest's means.
   void Check(size_t index) {
@@ -116,7 +122,16 @@ class Suite {
                     << Reproducer(item);
       return;
     }
-    if (row.result.passed()) return;
+    if (row.result.passed()) {
+      num_passed_ += outcome == Outcome::kPass;
+      return;
+    }
+    // A row of the kernel table serves some cases of its variant; the end of the run shows that it
+    // serves any.
+    if (!arguments_.row.empty() && outcome == Outcome::kNotSupported &&
+        row.result.detail.contains("option force_kernel")) {
+      GTEST_SKIP() << "not for this row: " << row.result.detail;
+    }
     const bool is_listed =
         (program_.lists_unsupported && report_.backend == program_.default_backend) ||
         !arguments_.plugin.empty();
@@ -134,6 +149,7 @@ class Suite {
     if (arguments_.backend != program_.default_backend) text += " --backend " + arguments_.backend;
     if (!arguments_.plugin.empty()) text += " --plugin '" + arguments_.plugin + "'";
     if (!arguments_.cpu.empty()) text += " --cpu '" + arguments_.cpu + "'";
+    if (!arguments_.row.empty()) text += " --row " + arguments_.row;
     for (const std::string& option : arguments_.options) text += " --option '" + option + "'";
     return text;
   }
@@ -172,6 +188,7 @@ class Suite {
   bool is_ready_ = false;                  // of the worker's copy of this object
   std::unique_ptr<PluginBackend> plugin_;  // of the same
   Report report_;
+  size_t num_passed_ = 0;
   Worker worker_;
 };
 
@@ -224,9 +241,20 @@ int Run(const Program& program, const Arguments& arguments) {
   }
   Result<std::vector<Case>> cases = AllCases();
   if (!cases) return Usage(cases.error());
+  // The name of a row starts with its variant.
+  const auto is_of_row = [&](const Case& item) {
+    return arguments.row.empty() || arguments.row.starts_with(VariantOf(item) + "_");
+  };
   std::erase_if(*cases, [&](const Case& item) {
-    return (arguments.must_pass && !item.must_pass) || !MatchesFilter(item.name, arguments.filter);
+    return (arguments.must_pass && !item.must_pass) || !is_of_row(item) ||
+           !MatchesFilter(item.name, arguments.filter);
   });
+  if (!arguments.row.empty()) {
+    if (const std::string why = program.why_not_row(arguments.row); !why.empty()) {
+      std::cout << std::format("skipped: kernel {} cannot run here: {}\n", arguments.row, why);
+      return kSkipped;
+    }
+  }
   if (cases->empty()) {
     return Usage({ErrorCode::kNotFound, std::format("--filter '{}' matches no case; --list shows "
                                                     "their names",
@@ -267,6 +295,11 @@ int Run(const Program& program, const Arguments& arguments) {
   suite.report().seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   PrintSummary(suite.report());
+  if (!arguments.row.empty() && suite.num_passed() == 0) {
+    return Usage({ErrorCode::kNotFound, std::format("--row {}: it serves none of these cases, "
+                                                    "expected one at least",
+                                                    arguments.row)});
+  }
   for (const std::filesystem::path& path : arguments.reports) {
     if (Status status = WriteReport(suite.report(), path); !status) return Usage(status.error());
   }
@@ -301,6 +334,12 @@ int RunSuite(const Program& program, int argc, char** argv) {
                  "CPU features that the backend may use, as its option cpu_features takes them");
   app.add_option("--option", arguments.options, "KEY=VALUE of the backend's load options")
       ->allow_extra_args(false);
+  if (program.why_not_row) {
+    app.add_option(
+        "--row", arguments.row,
+        "force this row of the kernel table through the cases of its variant; exits with "
+        "77 where it cannot run");
+  }
   app.add_option("--threads", arguments.threads, "of the backend's thread pool")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

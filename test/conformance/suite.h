@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
 
 #include "runtime/base/error.h"
@@ -22,10 +23,13 @@ struct Program {
   // Whether the known issues name all that the default backend does not support: a case beyond them
   // fails. Of another backend only what must pass has to be supported.
   bool lists_unsupported = false;
+  // Option --row: why the backend cannot run this row of its kernel table here; empty: it can.
+  // Null: there is no such table.
+  std::function<std::string(std::string_view row)> why_not_row = nullptr;
 };
 
 // The whole of main() after the backends have been registered. Returns the exit code: 0 all passed,
-// 1 something failed, 2 the command line is wrong.
+// 1 something failed, 2 the command line is wrong, 77 the row of --row cannot run here.
 int RunSuite(const Program& program, int argc, char** argv);
 
 }  // namespace switchyard::conformance

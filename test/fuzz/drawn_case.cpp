@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <format>
 #include <limits>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -327,13 +329,15 @@ Case DrawCase(std::span<const uint8_t> bytes) {
 
 std::optional<std::string> CheckDrawn(std::span<const uint8_t> bytes) {
   const Case drawn = DrawCase(bytes);
-  for (const bool packed : {true, false}) {
-    const conformance::Host host{.backend = &SwitchyardBackend(),
-                                 .load_options = {{"packed_kernels", packed}}};
+  const std::map<std::string, OptionValue> settings[] = {
+      {}, {{"packed_kernels", false}}, {{"force_kernel", std::string("reference")}}};
+  for (const auto& options : settings) {
+    const conformance::Host host{.backend = &SwitchyardBackend(), .load_options = options};
     const conformance::CaseResult result = conformance::RunCase(drawn, 0, host);
     if (result.outcome == conformance::Outcome::kPass) continue;
-    return std::format("{}\n  packed_kernels={}: {}: {}", drawn.name, packed,
-                       conformance::Name(result.outcome), result.detail);
+    const std::string setting = options.empty() ? "default" : options.begin()->first;
+    return std::format("{}\n  {}: {}: {}", drawn.name, setting, conformance::Name(result.outcome),
+                       result.detail);
   }
   return std::nullopt;
 }

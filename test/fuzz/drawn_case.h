@@ -15,8 +15,9 @@ namespace switchyard::fuzz {
 // a Conv2d, or a BatchMatrixMultiply, executed up to three times with shapes within the bounds.
 conformance::Case DrawCase(std::span<const uint8_t> bytes);
 
-// Draws, loads and runs with packed kernels and without. Nothing, or what is wrong: a status that
-// is not success, or answers beyond the bounds of the conformance suite's reference.
+// Draws, loads and runs with the CPU's packed kernels, with those of the reference, and without.
+// Nothing, or what is wrong: a status that is not success, or answers beyond the bounds of the
+// conformance suite's reference.
 std::optional<std::string> CheckDrawn(std::span<const uint8_t> bytes);
 
 }  // namespace switchyard::fuzz

@@ -12,7 +12,7 @@
 
 #include "backend/plan/report.h"
 #include "backend/switchyard_backend.h"
-#include "kernels/micro_kernel.h"
+#include "kernels/gemm/row.h"
 #include "runtime/blob_runner.h"
 #include "schema/writer.h"
 #include "test/unit/backend/changing_pool.h"
@@ -66,7 +66,7 @@ class PackedCount : public testing::TestWithParam<std::string> {
   }
 
   static bool HasRow() {
-    for (const MicroKernel& row : KernelTable()) {
+    for (const KernelRow& row : KernelTable()) {
       if (row.variant == variant() && HostCpuFeatures().Missing(row.required).IsEmpty())
         return true;
     }

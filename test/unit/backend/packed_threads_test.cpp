@@ -19,7 +19,7 @@
 
 #include "backend/plan/report.h"
 #include "backend/switchyard_backend.h"
-#include "kernels/micro_kernel.h"
+#include "kernels/gemm/row.h"
 #include "runtime/blob_runner.h"
 #include "schema/writer.h"
 #include "test/support/graph_builder.h"
@@ -43,7 +43,7 @@ struct PoolDeleter {
 class PackedThreads : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    for (const MicroKernel& row : KernelTable()) {
+    for (const KernelRow& row : KernelTable()) {
       if (row.name != GetParam() && Name(row.variant) != GetParam()) continue;
       if (!HostCpuFeatures().Missing(row.required).IsEmpty()) continue;
       kernel_ = &row;
@@ -52,7 +52,7 @@ class PackedThreads : public testing::TestWithParam<std::string> {
     GTEST_SKIP() << "this CPU has no row for it";
   }
 
-  const MicroKernel& kernel() const { return *kernel_; }
+  const KernelRow& kernel() const { return *kernel_; }
   size_t vl() const { return HostCpuFeatures().streaming_vector_bits / 32; }
   size_t m_step() const { return kernel().m_step.At(vl()); }
   size_t n_step() const { return kernel().n_step.At(vl()); }
@@ -96,7 +96,7 @@ class PackedThreads : public testing::TestWithParam<std::string> {
   }
 
  private:
-  const MicroKernel* kernel_ = nullptr;
+  const KernelRow* kernel_ = nullptr;
 
   // Inputs with data, outputs with zeros, by external id.
   static std::vector<OwnedTensor> Tensors(const Graph& graph, size_t rows) {
@@ -189,24 +189,26 @@ class ExecutingAllocator : public Allocator {
 
 // Packing the weights of a large model takes seconds; those who share its workspace do not wait.
 TEST_P(PackedThreads, OthersExecuteWhileALoadPacks) {
-  const auto load = [](const Graph& graph, Allocator& allocator) {
+  const auto load = [](const Graph& graph, Allocator& allocator, std::string force_kernel) {
     InitContext context;
     context.services.allocator = &allocator;
     context.load_options["workspace_sharing_mode"] = int64_t{2};
     context.load_options["weight_cache_enabled"] = false;  // packs into this allocator
+    context.load_options["force_kernel"] = std::move(force_kernel);
     return BlobRunner::Load(SwitchyardBackend(), WritePayload(graph)->bytes, context);
   };
   test::GraphBuilder b;
   const ValueIndex x = b.Input(kF32, {4}), y = b.Output(kF32, {4});
   b.Add(NodeKind::kAbs, {x}, {y});
-  auto other = load(b.Build(), DefaultAllocator());
+  auto other = load(b.Build(), DefaultAllocator(), "");
   ASSERT_TRUE(other) << other.error().ToString();
   std::vector<OwnedTensor> tensors(2, OwnedTensor(ElementType::kF32, std::vector<size_t>{4}));
 
   constexpr size_t kN = 96, kK = 96;
   ExecutingAllocator allocator(kN * kK / 2,
                                [&] { return other->Run(std::span<OwnedTensor>(tensors)); });
-  const auto runner = load(test::FullyConnected(kernel().variant, 1, kN, kK), allocator);
+  const auto runner =
+      load(test::FullyConnected(kernel().variant, 1, kN, kK), allocator, std::string(kernel().name));
   ASSERT_TRUE(runner) << runner.error().ToString();
   EXPECT_TRUE(allocator.was_asked());
   EXPECT_TRUE(allocator.has_executed());

@@ -15,8 +15,8 @@
 #include "backend/plan/format_report.h"
 #include "backend/plan/report.h"
 #include "backend/switchyard_backend.h"
-#include "kernels/cpu_features.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/features.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "schema/writer.h"
@@ -434,7 +434,7 @@ TEST(MemoryLimit, LeavesPackedWhatFits) {
     auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
     if (!runner) return packed;
     for (const NodeReport& node : LoadedReport(*runner->handle()).nodes) {
-      if (node.op == "FullyConnected") packed.push_back(node.kernel != nullptr);
+      if (node.op == "FullyConnected") packed.push_back(node.kernel.has_value());
     }
     return packed;
   };

@@ -10,7 +10,7 @@
 #include "backend/explain.h"
 #include "backend/plan/format_report.h"
 #include "backend/switchyard_backend.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "schema/writer.h"
@@ -90,7 +90,7 @@ TEST(StockRoute, MaskedSme2RunsThroughTheOperator) {
       const RouteReport report = Loaded(mask, packed_kernels);
       ASSERT_EQ(report.nodes.size(), 1u);
       const NodeReport& node = report.nodes[0];
-      EXPECT_EQ(node.kernel, nullptr);
+      EXPECT_FALSE(node.kernel.has_value());
       EXPECT_EQ(node.stock_form, has_sme2 ? StockForm::kOperator : StockForm::kSubgraph);
       EXPECT_EQ(HasRemedy(node, kMasked), has_sme2);
       EXPECT_EQ(report.num_islands, has_sme2 ? 0u : 1u);
@@ -116,8 +116,8 @@ TEST(StockRoute, WithoutAMaskPackingOffIsOneIsland) {
   EXPECT_FALSE(HasRemedy(node, kMasked));
   // Every row of the variant says why not.
   EXPECT_EQ(std::ssize(node.rejected),
-            std::ranges::count(KernelTable(), Variant::kPf32, &MicroKernel::variant));
-  for (const RejectedKernel& rejected : node.rejected) {
+            std::ranges::count(KernelTable(), Variant::kPf32, &KernelRow::variant));
+  for (const KernelRejection& rejected : node.rejected) {
     EXPECT_EQ(rejected.reason.id, ReasonId::kKernelOff);
   }
 }
@@ -144,7 +144,7 @@ TEST(StockRoute, ExplainedOnAnyHost) {
   EXPECT_TRUE(baseline.remedies.empty());
 
   const NodeReport packed = explain(Cpu("sme2"), true);
-  EXPECT_NE(packed.kernel, nullptr);
+  EXPECT_TRUE(packed.kernel.has_value());
   EXPECT_TRUE(packed.remedies.empty());
 }
 

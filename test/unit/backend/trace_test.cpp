@@ -216,7 +216,7 @@ TEST(Trace, PackedStepsNameWhatRan) {
   Loaded loaded = Load(model, model.payloads[0], true);
   for (const auto& event : Trace(loaded)) {
     if (event.route != kRoutePacked) continue;
-    const auto row = std::ranges::find(KernelTable(), event.kernel, &MicroKernel::name);
+    const auto row = std::ranges::find(KernelTable(), event.kernel, &KernelRow::name);
     ASSERT_NE(row, KernelTable().end()) << event.kernel;
     EXPECT_THAT(event.micro_kernel, testing::AnyOf(row->gemm, row->gemv.name));
   }

@@ -60,7 +60,8 @@ struct Loaded {
   uint64_t bytes = 0, shared = 0, mapped = 0;
 };
 
-class WeightCache : public testing::Test {
+// The parameter: option force_kernel.
+class WeightCache : public testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
     folder_ = std::filesystem::path(testing::TempDir()) /
@@ -72,8 +73,9 @@ class WeightCache : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  static Loaded Load(const test::Model& model, const std::map<std::string, OptionValue>& options,
+  static Loaded Load(const test::Model& model, std::map<std::string, OptionValue> options,
                      Logger& logger = NullLogger()) {
+    options.emplace("force_kernel", GetParam());
     Loaded loaded;
     for (const test::ModelPayload& payload : model.payloads) {
       InitContext context;
@@ -132,7 +134,7 @@ class WeightCache : public testing::Test {
   }
 };
 
-TEST_F(WeightCache, TheSecondLoadMapsWhatTheFirstHasPacked) {
+TEST_P(WeightCache, TheSecondLoadMapsWhatTheFirstHasPacked) {
   for (const char* name : kModels) {
     SCOPED_TRACE(name);
     std::filesystem::remove(path_);
@@ -155,7 +157,7 @@ TEST_F(WeightCache, TheSecondLoadMapsWhatTheFirstHasPacked) {
   }
 }
 
-TEST_F(WeightCache, OneFileHoldsManyModels) {
+TEST_P(WeightCache, OneFileHoldsManyModels) {
   uint64_t sum = 0;
   for (const char* name : kModels) {
     const Loaded loaded = LoadWithPath(test::LoadTestModel(name));
@@ -169,7 +171,7 @@ TEST_F(WeightCache, OneFileHoldsManyModels) {
   }
 }
 
-TEST_F(WeightCache, DelegatesOfOnePathShare) {
+TEST_P(WeightCache, DelegatesOfOnePathShare) {
   const test::Model model = test::LoadTestModel("digits_mlp_qp8_f32_qc8w");
   const Loaded first = LoadWithPath(model), second = LoadWithPath(model);
   EXPECT_EQ(first.shared, 0u);
@@ -181,7 +183,7 @@ TEST_F(WeightCache, DelegatesOfOnePathShare) {
   EXPECT_EQ(alone.outputs, first.outputs);
 }
 
-TEST_F(WeightCache, SwitchedOffEachDelegateHasItsOwn) {
+TEST_P(WeightCache, SwitchedOffEachDelegateHasItsOwn) {
   const test::Model model = test::LoadTestModel("file.shared_weights");
   ASSERT_GT(model.payloads.size(), 1u);
   EXPECT_EQ(Load(model, {{"weight_cache_enabled", false}}).shared, 0u);
@@ -195,7 +197,7 @@ TEST_F(WeightCache, SwitchedOffEachDelegateHasItsOwn) {
   EXPECT_THAT(logger.Warnings(), HasSubstr("packed_cache_path: not used"));
 }
 
-TEST_F(WeightCache, OnlyTheLoadsOwnPathCounts) {
+TEST_P(WeightCache, OnlyTheLoadsOwnPathCounts) {
   Backend& backend = SwitchyardBackend();
   ASSERT_TRUE(backend.SetOption("packed_cache_path", path_));
   EXPECT_EQ(*backend.GetOption("packed_cache_path"), OptionValue(path_));
@@ -205,7 +207,7 @@ TEST_F(WeightCache, OnlyTheLoadsOwnPathCounts) {
   ASSERT_TRUE(backend.SetOption("packed_cache_path", std::string()));
 }
 
-TEST_F(WeightCache, SavingIsATrigger) {
+TEST_P(WeightCache, SavingIsATrigger) {
   Backend& backend = SwitchyardBackend();
   EXPECT_EQ(*backend.GetOption("save_weight_cache_on_disk"), OptionValue(false));
   ASSERT_TRUE(Save());
@@ -217,7 +219,7 @@ TEST_F(WeightCache, SavingIsATrigger) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(WeightCache, ASaveThatFailsSaysWhatToDo) {
+TEST_P(WeightCache, ASaveThatFailsSaysWhatToDo) {
   path_ = (folder_ / "no such folder" / "weights").string();
   const Loaded loaded = LoadWithPath(test::LoadTestModel("fc.qd8"));
   if (loaded.bytes == 0) GTEST_SKIP() << "this CPU has no packed row for the model";
@@ -228,7 +230,7 @@ TEST_F(WeightCache, ASaveThatFailsSaysWhatToDo) {
   EXPECT_EQ(*SwitchyardBackend().GetOption("save_weight_cache_on_disk"), OptionValue(false));
 }
 
-TEST_F(WeightCache, ADamagedOrForeignFileIsIgnoredAndSaidSo) {
+TEST_P(WeightCache, ADamagedOrForeignFileIsIgnoredAndSaidSo) {
   const test::Model model = test::LoadTestModel("fc.qd8");
   std::vector<std::byte> outputs;
   uint64_t bytes = 0;
@@ -256,7 +258,7 @@ TEST_F(WeightCache, ADamagedOrForeignFileIsIgnoredAndSaidSo) {
 }
 
 // Weights that are damaged under an intact index: those are packed, the others mapped.
-TEST_F(WeightCache, OneDamagedEntryIsPackedAnew) {
+TEST_P(WeightCache, OneDamagedEntryIsPackedAnew) {
   const test::Model model = test::LoadTestModel("digits_mlp_qp8_f32_qc8w");
   std::vector<std::byte> outputs;
   {
@@ -277,7 +279,7 @@ TEST_F(WeightCache, OneDamagedEntryIsPackedAnew) {
   EXPECT_THAT(logger.Warnings(), HasSubstr("digest"));
 }
 
-TEST_F(WeightCache, ThreadsLoadAndSaveWithOnePath) {
+TEST_P(WeightCache, ThreadsLoadAndSaveWithOnePath) {
   const test::Model model = test::LoadTestModel("digits_mlp_qp8_f32_qc8w");
   const Loaded plain = Load(model, {{"weight_cache_enabled", false}});
   std::vector<std::thread> threads;
@@ -295,6 +297,10 @@ TEST_F(WeightCache, ThreadsLoadAndSaveWithOnePath) {
   const Loaded loaded = LoadWithPath(model);
   EXPECT_EQ(loaded.mapped, plain.bytes);
 }
+
+INSTANTIATE_TEST_SUITE_P(, WeightCache, testing::Values("", "reference"), [](const auto& info) {
+  return info.param.empty() ? "Chosen" : info.param;
+});
 
 }  // namespace
 }  // namespace switchyard

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "kernels/cpu_features.h"
+#include "kernels/cpu/features.h"
 
 namespace switchyard {
 namespace {

@@ -38,11 +38,14 @@ method forward, delegate 0
       on i8mm: stock, XNNPACK subgraph (island 0)
         not pf32_sme2, pf32_sme2_gemv: CPU features: no sme sme2, expected sme sme2 [kernel.cpu_feature]
         not pf32_sme: CPU features: no sme, expected sme [kernel.cpu_feature]
+        pf32_reference yields to the stock operator: plain C++ without vectors, meant for tests [kernel.yields]
+        force_kernel may take pf32_reference
       on sme2:svl=256: pf32_sme2
         gemm matmul_clamp_f32_f32p2vlx1_f32p2vlx1biasf32_sme2_mopa
         gemv matmul_clamp_f32_f32_f32p2vlx1b_1x16vl_sme2_mla
         not pf32_sme2_gemv: bound of rows: 64, expected 1 [kernel.gemv_only]
-        force_kernel may take pf32_sme
+        pf32_reference yields to the stock operator: plain C++ without vectors, meant for tests [kernel.yields]
+        force_kernel may take pf32_sme, pf32_reference
 summary i8mm: 0 of 1 node packed, 0.0% of 44992 multiply-accumulates; 0 activation packs, 1 island
 summary sme2:svl=256: 1 of 1 node packed, 100.0% of 44992 multiply-accumulates; 1 activation pack, 0 islands
 )");

@@ -13,7 +13,7 @@ namespace switchyard {
 namespace {
 
 struct Inputs {
-  MicroKernel kernel;
+  KernelRow kernel;
   GemmProblem problem;
   CpuFeatures cpu;
   std::vector<float> weights = std::vector<float>(6 * 8, 1.0f);
@@ -24,7 +24,7 @@ struct Inputs {
   int32_t lhs_zero_point = 0;
 
   Inputs() {
-    kernel = *std::ranges::find_if(KernelTable(), &MicroKernel::IsScalable);
+    kernel = *std::ranges::find_if(KernelTable(), &KernelRow::IsScalable);
     problem = {.variant = Variant::kPf32, .m = 4, .n = 6, .k = 8};
     problem.block_length = 4;
     problem.channels_per_tap = 8;
@@ -77,7 +77,7 @@ TEST(Fingerprint, DoesNotDependOnOtherThings) {
   inputs.cpu.l2_bytes = 1;
   EXPECT_EQ(inputs.Fingerprint(), fingerprint);
   // The vector length only where the row's tiles follow from it.
-  inputs.kernel = *std::ranges::find_if_not(KernelTable(), &MicroKernel::IsScalable);
+  inputs.kernel = *std::ranges::find_if_not(KernelTable(), &KernelRow::IsScalable);
   const Digest fixed = inputs.Fingerprint();
   inputs.cpu.streaming_vector_bits = 0;
   EXPECT_EQ(inputs.Fingerprint(), fixed);

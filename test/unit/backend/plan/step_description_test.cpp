@@ -11,7 +11,7 @@
 #include "backend/plan/shapes.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "schema/payload.h"
 #include "test/support/test_data.h"
 

@@ -9,8 +9,8 @@
 
 #include "backend/plan/plan.h"
 #include "backend/xnnpack/stock_step.h"
-#include "kernels/cpu_features.h"
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/features.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
 #include "runtime/base/float16.h"

@@ -1,18 +1,17 @@
 // CPUs as text, for options, the environment and `explain --cpu`.
 //
 //   mask  = word { "," word } [ ":svl=" bits ]
-//   word  = "host" | tier | feature | "-" feature
-//   tier  = "stock" | "dotprod" | "i8mm" | "sme" | "sme2" | "avx2"
+//   word  = "host" | "stock" | tier | feature | "-" feature
 //
-// Words apply from left to right. A tier has all features of the Arm (x86-64) tiers below it;
-// "stock" has none. A feature (CpuFeatureTable) brings those it builds on; taking one away takes
+// Words apply from left to right. "stock" adds nothing, a tier (kernels/cpu/tiers.inc) the features
+// of such a CPU. A feature (CpuFeatureTable) brings those it builds on; taking one away takes
 // those that build on it. A mask that starts with a "-" starts from the host. With SME the
 // streaming vector length is svl, else the host's, else 512.
 #pragma once
 
 #include <string_view>
 
-#include "kernels/cpu_features.h"
+#include "kernels/cpu/features.h"
 #include "runtime/base/api.h"
 #include "runtime/base/error.h"
 

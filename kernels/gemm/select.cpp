@@ -1,11 +1,11 @@
-#include "kernels/select.h"
+#include "kernels/gemm/select.h"
 
 #include <algorithm>
 #include <format>
 #include <optional>
 #include <string>
 
-#include "kernels/tiers.h"
+#include "kernels/cpu/built_tiers.h"
 
 namespace switchyard {
 namespace {
@@ -44,24 +44,24 @@ bool IsOneOf(DataType type, const DataType (&types)[2]) {
   return type != DataType::kInvalid && std::ranges::contains(types, type);
 }
 
-// What option SWITCHYARD_TIERS left, best first.
+// What option SWITCHYARD_TIERS left.
 std::string BuiltTiers() {
   std::string names;
-  for (const KernelTier& tier : kKernelTiers) {
-    if (tier.built) names.append(names.empty() ? "" : ", ").append(tier.name);
+  for (const TierRow& row : kTiers) {
+    if (IsBuilt(row.tier)) names.append(names.empty() ? "" : ", ").append(row.name);
   }
   return names.empty() ? "none" : names;
 }
 
 // The first reason why `kernel` cannot run `problem` on `cpu`.
-std::optional<Reason> Refuse(const MicroKernel& kernel, const GemmProblem& problem,
+std::optional<Reason> Refuse(const KernelRow& kernel, const GemmProblem& problem,
                              const CpuFeatures& cpu) {
   if (const CpuFeatures missing = cpu.Missing(kernel.required); !missing.IsEmpty()) {
     return Reason{ReasonId::kKernelCpuFeature, std::format("no {}", missing.ToString()),
                   CpuFeatures().Missing(kernel.required).ToString()};
   }
   if (!kernel.is_built) {
-    return Reason{ReasonId::kKernelNotBuilt, BuiltTiers(), std::string(TierOf(kernel.name).name)};
+    return Reason{ReasonId::kKernelNotBuilt, BuiltTiers(), std::string(Name(kernel.tier))};
   }
   const uint32_t svl = cpu.streaming_vector_bits;
   if (kernel.IsScalable() && !IsStreamingVectorLength(svl)) {
@@ -87,12 +87,11 @@ std::optional<Reason> Refuse(const MicroKernel& kernel, const GemmProblem& probl
   if (problem.op == GemmOperator::kConv2d && kernel.imatmul.empty()) {
     return Reason{ReasonId::kKernelNoImatmul, "Conv2d", "a plain matrix product"};
   }
-  if (kernel.variant == Variant::kQp8F32Qb4w) {
-    const size_t length = problem.block_length;
-    if (length == 0 || length % 32 != 0 || problem.k % length != 0) {
-      return Reason{ReasonId::kKernelBlockLength, std::format("{}", length),
-                    std::format("a multiple of 32 that divides {}", problem.k)};
-    }
+  // What shares a scale.
+  const size_t run = problem.rhs_type == DataType::kQBInt4 ? problem.block_length : problem.k;
+  if (run == 0 || run % kernel.k_multiple != 0 || problem.k % run != 0) {
+    return Reason{ReasonId::kKernelBlockLength, std::format("{}", run),
+                  std::format("a multiple of {} that divides {}", kernel.k_multiple, problem.k)};
   }
   if (kernel.gemv_only && problem.m > 1) {
     return Reason{ReasonId::kKernelGemvOnly, std::format("{}", problem.m), "1"};
@@ -100,27 +99,42 @@ std::optional<Reason> Refuse(const MicroKernel& kernel, const GemmProblem& probl
   return std::nullopt;
 }
 
+const Yield* FindYield(const KernelRow& row, const GemmProblem& problem, const CpuFeatures& host) {
+  const auto yield = std::ranges::find_if(row.yields, [&](const Yield& y) {
+    return y.cpu(host) && (y.shape == nullptr || y.shape(problem));
+  });
+  return yield == row.yields.end() ? nullptr : &*yield;
+}
+
 }  // namespace
 
-Selection Select(std::span<const MicroKernel> table, const GemmProblem& problem,
-                 const CpuFeatures& cpu, std::string_view forced) {
+bool IsForced(const KernelRow& row, std::string_view forced) {
+  return row.name == forced || Name(row.tier) == forced;
+}
+
+Selection Select(std::span<const KernelRow> rows, const GemmProblem& problem, const MaskedCpu& cpu,
+                 std::string_view forced) {
   Selection selection;
-  std::vector<const MicroKernel*> serving;
-  for (const MicroKernel& kernel : table) {
-    if (kernel.variant != problem.variant) continue;
-    if (std::optional<Reason> reason = Refuse(kernel, problem, cpu)) {
-      selection.rejected.push_back({&kernel, *std::move(reason)});
+  std::vector<const KernelRow*> preferred;
+  for (const KernelRow& row : rows) {
+    if (row.variant != problem.variant) continue;
+    if (std::optional<Reason> reason = Refuse(row, problem, cpu.allowed)) {
+      selection.rejected.push_back({&row, *std::move(reason)});
+    } else if (selection.chosen == nullptr && IsForced(row, forced)) {
+      selection.chosen = &row;
+    } else if (const Yield* yield = FindYield(row, problem, cpu.host)) {
+      selection.rejected.push_back({&row,
+                                    {ReasonId::kKernelYields, std::string(yield->evidence),
+                                     "a CPU or shape where it is faster"}});
     } else {
-      serving.push_back(&kernel);
+      preferred.push_back(&row);
     }
   }
-  if (serving.empty()) return selection;
-  const auto wanted = std::ranges::find(serving, forced, &MicroKernel::name);
-  selection.chosen = wanted != serving.end() ? *wanted : serving.front();
-  for (const MicroKernel* kernel : serving) {
-    if (kernel == selection.chosen) continue;
-    selection.rejected.push_back({kernel,
-                                  {ReasonId::kKernelPreferred, std::string(kernel->name),
+  if (selection.chosen == nullptr && !preferred.empty()) selection.chosen = preferred.front();
+  for (const KernelRow* row : preferred) {
+    if (row == selection.chosen) continue;
+    selection.rejected.push_back({row,
+                                  {ReasonId::kKernelPreferred, std::string(row->name),
                                    std::string(selection.chosen->name)}});
   }
   // In the order of the table, whatever the reasons.

@@ -1,4 +1,4 @@
-#include "test/unit/kernels/gemm_harness.h"
+#include "test/unit/kernels/gemm/harness.h"
 
 #include <algorithm>
 #include <cstring>
@@ -22,7 +22,7 @@ std::vector<size_t> Around(size_t step, std::initializer_list<size_t> more) {
 
 constexpr size_t kDepths[] = {1, 2, 3, 7, 31, 32, 33, 64, 97};
 
-void Vary(std::mt19937& random, const MicroKernel& kernel, GemmCase& shape) {
+void Vary(std::mt19937& random, const KernelRow& kernel, GemmCase& shape) {
   const uint32_t bits = random();
   shape.kxn = bits & 1;
   shape.bias = bits >> 1 & 1;
@@ -36,7 +36,7 @@ void Vary(std::mt19937& random, const MicroKernel& kernel, GemmCase& shape) {
   }
 }
 
-std::mt19937 Random(const MicroKernel& kernel, uint32_t seed) {
+std::mt19937 Random(const KernelRow& kernel, uint32_t seed) {
   // Not std::hash: the same cases everywhere.
   for (char c : kernel.name) seed = seed * 31 + static_cast<unsigned char>(c);
   return std::mt19937(seed);
@@ -50,7 +50,7 @@ std::string GemmCase::ToString() const {
                      integer ? ".integer" : "", gaps ? ".gaps" : "");
 }
 
-std::vector<GemmCase> GemmCases(const MicroKernel& kernel) {
+std::vector<GemmCase> GemmCases(const KernelRow& kernel) {
   std::mt19937 random = Random(kernel, 1);
   std::vector<GemmCase> cases;
   const size_t vl = HostVl();
@@ -72,7 +72,7 @@ std::vector<GemmCase> GemmCases(const MicroKernel& kernel) {
   return cases;
 }
 
-std::vector<GemmCase> GemvCases(const MicroKernel& kernel) {
+std::vector<GemmCase> GemvCases(const KernelRow& kernel) {
   std::mt19937 random = Random(kernel, 2);
   std::vector<GemmCase> cases;
   const size_t vl = HostVl();
@@ -92,7 +92,7 @@ std::vector<GemmCase> GemvCases(const MicroKernel& kernel) {
   return cases;
 }
 
-std::vector<GemmCase> IndirectCases(const MicroKernel& kernel) {
+std::vector<GemmCase> IndirectCases(const KernelRow& kernel) {
   std::mt19937 random = Random(kernel, 3);
   std::vector<GemmCase> cases;
   const size_t vl = HostVl();
@@ -120,23 +120,25 @@ std::vector<GemmCase> IndirectCases(const MicroKernel& kernel) {
 
 std::vector<std::string> RowNames(Variant variant) {
   std::vector<std::string> names;
-  for (const MicroKernel& kernel : KernelTable()) {
+  for (const KernelRow& kernel : KernelTable()) {
     if (kernel.variant == variant) names.emplace_back(kernel.name);
   }
   return names;
 }
 
-const MicroKernel& FindKernel(std::string_view name) {
-  return *std::ranges::find(KernelTable(), name, &MicroKernel::name);
+const KernelRow& FindKernel(std::string_view name) {
+  return *std::ranges::find(KernelTable(), name, &KernelRow::name);
 }
 
 std::string ParameterName(const testing::TestParamInfo<std::string>& info) { return info.param; }
 
 size_t HostVl() { return HostCpuFeatures().streaming_vector_bits / 32; }
 
-std::string MissingFeatures(const MicroKernel& kernel) {
+std::string WhatIsMissing(const KernelRow& kernel) {
   const CpuFeatures missing = HostCpuFeatures().Missing(kernel.required);
-  return missing.IsEmpty() ? std::string() : missing.ToString();
+  if (!missing.IsEmpty()) return missing.ToString() + ", which this CPU lacks";
+  if (!kernel.is_built || PackerVersion(kernel).empty()) return "a build with its tier";
+  return {};
 }
 
 GuardedBuffer GemmRun::PackRhs(bool in_slices) const {

@@ -1,4 +1,4 @@
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 
 #include <gtest/gtest.h>
 

@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/cpu_features.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/packed_gemm.h"
-#include "kernels/problem.h"
+#include "kernels/cpu/features.h"
+#include "kernels/gemm/packed_gemm.h"
+#include "kernels/gemm/problem.h"
+#include "kernels/gemm/row.h"
 #include "test/support/gemm_reference.h"
 #include "test/support/guarded_buffer.h"
 
@@ -35,25 +35,25 @@ struct GemmCase {
 };
 
 // Shapes around every edge of the row's tiles, with seeded variations. Includes m, n, k = 1.
-std::vector<GemmCase> GemmCases(const MicroKernel& kernel);
+std::vector<GemmCase> GemmCases(const KernelRow& kernel);
 // The same for its GEMV (m is 1) and its indirect convolution.
-std::vector<GemmCase> GemvCases(const MicroKernel& kernel);
-std::vector<GemmCase> IndirectCases(const MicroKernel& kernel);
+std::vector<GemmCase> GemvCases(const KernelRow& kernel);
+std::vector<GemmCase> IndirectCases(const KernelRow& kernel);
 
 // Names of the table's rows of a variant, for test parameters.
 std::vector<std::string> RowNames(Variant variant);
-const MicroKernel& FindKernel(std::string_view name);
+const KernelRow& FindKernel(std::string_view name);
 std::string ParameterName(const testing::TestParamInfo<std::string>& info);
 
 // VL of this machine in 32-bit lanes, 0 without SME.
 size_t HostVl();
-// What this CPU lacks for the row; empty if nothing.
-std::string MissingFeatures(const MicroKernel& kernel);
+// What this CPU or build lacks for the row; empty if nothing.
+std::string WhatIsMissing(const KernelRow& kernel);
 
 // Skips a test on a CPU that has not the row's features.
-#define SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel)                             \
-  if (const std::string missing = MissingFeatures(kernel); !missing.empty()) \
-  GTEST_SKIP() << (kernel).name << " needs " << missing << ", which this CPU lacks"
+#define SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel)                           \
+  if (const std::string missing = WhatIsMissing(kernel); !missing.empty()) \
+  GTEST_SKIP() << (kernel).name << " needs " << missing
 
 // A product with its operands as they lie in memory.
 struct GemmRun {

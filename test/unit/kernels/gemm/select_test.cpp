@@ -1,4 +1,4 @@
-#include "kernels/select.h"
+#include "kernels/gemm/select.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 #include "runtime/base/reason.h"
 
 namespace switchyard {
@@ -138,7 +138,7 @@ TEST(Select, EveryOtherRowOfTheVariantIsRejectedWithAReason) {
   for (const Expectation& row : kExpectations) {
     for (std::string_view cpu : {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2"}) {
       const Selection selection = Select(KernelTable(), Problem(row.variant, row.op), Cpu(cpu));
-      std::set<const MicroKernel*> seen;
+      std::set<const KernelRow*> seen;
       if (selection.chosen != nullptr) seen.insert(selection.chosen);
       for (const RejectedKernel& rejected : selection.rejected) {
         EXPECT_TRUE(seen.insert(rejected.kernel).second) << rejected.kernel->name << " twice";
@@ -146,7 +146,7 @@ TEST(Select, EveryOtherRowOfTheVariantIsRejectedWithAReason) {
         EXPECT_FALSE(rejected.reason.found.empty()) << rejected.reason.ToString();
         EXPECT_FALSE(rejected.reason.expected.empty()) << rejected.reason.ToString();
       }
-      const auto rows = std::ranges::count(KernelTable(), row.variant, &MicroKernel::variant);
+      const auto rows = std::ranges::count(KernelTable(), row.variant, &KernelRow::variant);
       EXPECT_EQ(seen.size(), static_cast<size_t>(rows)) << Name(row.variant) << " on " << cpu;
     }
   }
@@ -235,8 +235,8 @@ TEST(SelectReason, BlockLength) {
 }
 
 TEST(SelectReason, NotBuilt) {
-  std::vector<MicroKernel> table(KernelTable().begin(), KernelTable().end());
-  for (MicroKernel& row : table) row.is_built = !row.name.contains("sme2");
+  std::vector<KernelRow> table(KernelTable().begin(), KernelTable().end());
+  for (KernelRow& row : table) row.is_built = !row.name.contains("sme2");
   const Selection selection = Select(table, Problem(Variant::kPf32, kFullyConnected), Cpu("sme2"));
   EXPECT_EQ(ChosenName(selection), "pf32_sme");
   EXPECT_THAT(WhyNot(selection, "pf32_sme2").ToString(),
@@ -270,9 +270,58 @@ TEST(SelectReason, Preferred) {
   EXPECT_EQ(reason.expected, "pf32_sme2");
 }
 
+// A row yields by the CPU that stock XNNPACK sees, and by the shape.
+TEST(SelectReason, Yields) {
+  static constexpr Yield kYields[] = {
+      {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kSme2); },
+       .shape = [](const GemmProblem& problem) { return problem.n < 8; },
+       .evidence = "0.5 of stock"},
+      {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kSve2); },
+       .shape = nullptr,
+       .evidence = "0.7 of stock"}};
+  std::vector<KernelRow> table;
+  for (const KernelRow& row : KernelTable()) {
+    if (row.name != "pf32_sme") continue;
+    table.push_back(row);
+    table.back().yields = kYields;
+  }
+  GemmProblem problem = Problem(Variant::kPf32, kFullyConnected);
+  EXPECT_EQ(ChosenName(Select(table, problem, Cpu("sme2"))), "pf32_sme");
+  problem.n = 7;
+  EXPECT_EQ(ChosenName(Select(table, problem, Cpu("sme"))), "pf32_sme");
+  const Selection selection = Select(table, problem, Cpu("sme2"));
+  EXPECT_EQ(selection.chosen, nullptr);
+  EXPECT_EQ(
+      WhyNot(selection, "pf32_sme").ToString(),
+      "yields to the stock operator: 0.5 of stock, expected a CPU or shape where it is faster; "
+      "option force_kernel takes it all the same [kernel.yields]");
+  // A mask changes nothing of what stock does.
+  EXPECT_EQ(Select(table, problem, MaskedCpu(Cpu("sme2"), Cpu("sme"))).chosen, nullptr);
+  EXPECT_EQ(ChosenName(Select(table, problem, Cpu("sme2"), "pf32_sme")), "pf32_sme");
+  // What cannot run does not yield, and cannot be forced.
+  EXPECT_EQ(
+      WhyNot(Select(table, problem, MaskedCpu(Cpu("sme2"), Cpu("i8mm")), "pf32_sme"), "pf32_sme")
+          .id,
+      ReasonId::kKernelCpuFeature);
+  problem.n = 48;
+  EXPECT_EQ(WhyNot(Select(table, problem, Cpu("sme,sve2")), "pf32_sme").found, "0.7 of stock");
+}
+
+TEST(Select, ReferenceYieldsEverywhereAndCanBeForced) {
+  for (const KernelRow& row : KernelTable()) {
+    if (row.tier != Tier::kReference) continue;
+    const GemmProblem problem = Problem(row.variant, kFullyConnected);
+    for (const std::string_view cpu : {"stock", "avx2", "sme2"}) {
+      EXPECT_NE(Select(KernelTable(), problem, Cpu(cpu)).chosen, &row) << row.name << " on " << cpu;
+      EXPECT_EQ(Select(KernelTable(), problem, Cpu(cpu), row.name).chosen, &row);
+      EXPECT_EQ(Select(KernelTable(), problem, Cpu(cpu), "reference").chosen, &row);
+    }
+  }
+}
+
 TEST(Select, ForcedRowIsChosenWhereItServes) {
   const GemmProblem problem = Problem(Variant::kQp8F32Qb4w, kFullyConnected);
-  for (const MicroKernel& row : KernelTable()) {
+  for (const KernelRow& row : KernelTable()) {
     if (row.variant != problem.variant) continue;
     const Selection selection = Select(KernelTable(), problem, Cpu("sme2"), row.name);
     EXPECT_EQ(selection.chosen, &row);
@@ -296,7 +345,7 @@ TEST(Select, ForcedRowThatCannotServeLeavesTheRouteAndSaysWhy) {
 
 TEST(KernelTable, RowsAreConsistent) {
   std::set<std::string_view> names;
-  for (const MicroKernel& row : KernelTable()) {
+  for (const KernelRow& row : KernelTable()) {
     SCOPED_TRACE(row.name);
     EXPECT_TRUE(names.insert(row.name).second);
     EXPECT_TRUE(row.name.starts_with(Name(row.variant)));
@@ -314,8 +363,8 @@ TEST(KernelTable, RowsAreConsistent) {
 }
 
 TEST(KernelTable, EqualLhsLayoutsPackAlike) {
-  for (const MicroKernel& a : KernelTable()) {
-    for (const MicroKernel& b : KernelTable()) {
+  for (const KernelRow& a : KernelTable()) {
+    for (const KernelRow& b : KernelTable()) {
       if (a.lhs_layout != b.lhs_layout) continue;
       EXPECT_EQ(a.mr.At(16), b.mr.At(16)) << a.name << " " << b.name;
       EXPECT_EQ(a.kr / a.sr, b.kr / b.sr) << a.name << " " << b.name;

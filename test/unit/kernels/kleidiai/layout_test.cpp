@@ -59,7 +59,7 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi8cxp_qsi8cx_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_x16p2vlx2b_x16_x16_sme.h"
-#include "test/unit/kernels/gemm_harness.h"
+#include "test/unit/kernels/gemm/harness.h"
 
 namespace switchyard::test {
 namespace {
@@ -149,7 +149,7 @@ const Getters* Find(std::span<const Getters> table, std::string_view name) {
 
 class KleidiAiLayout : public testing::TestWithParam<std::string> {
  protected:
-  const MicroKernel& kernel() { return FindKernel(GetParam()); }
+  const KernelRow& kernel() { return FindKernel(GetParam()); }
 
   GemmProblem Problem(size_t n, size_t k, bool kxn, bool indirect) {
     using enum DataType;
@@ -374,7 +374,7 @@ TEST_P(KleidiAiLayout, NothingIsMadeForACpuWithoutTheFeatures) {
 
 std::vector<std::string> AllRows() {
   std::vector<std::string> names;
-  for (const MicroKernel& kernel : KernelTable()) {
+  for (const KernelRow& kernel : KernelTable()) {
     if (kernel.provider == Provider::kKleidiAi) names.emplace_back(kernel.name);
   }
   return names;

@@ -1,4 +1,4 @@
-#include "kernels/cpu_mask.h"
+#include "kernels/cpu/mask.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,27 +7,12 @@
 #include <span>
 #include <string>
 
-#include "kernels/micro_kernel.h"
+#include "kernels/cpu/tiers.h"
 
 namespace switchyard {
 namespace {
 
 using enum CpuFeature;
-
-struct Tier {
-  std::string_view name;
-  uint32_t features;
-};
-
-constexpr uint32_t kDotProdTier = FeatureBits({kNeon, kNeonFp16, kDotProd});
-constexpr Tier kTiers[] = {
-    {"stock", 0},
-    {"dotprod", kDotProdTier},
-    {"i8mm", kDotProdTier | FeatureBits({kI8mm})},
-    {"sme", kDotProdTier | FeatureBits({kI8mm, kSme})},
-    {"sme2", kDotProdTier | FeatureBits({kI8mm, kSme, kSme2})},
-    {"avx2", FeatureBits({kSse41, kAvx2})},
-};
 
 struct Dependency {
   CpuFeature feature, builds_on;
@@ -78,8 +63,8 @@ std::string FeatureNames() {
 }
 
 std::string AllowedWords() {
-  std::string names = "host";
-  for (const Tier& tier : kTiers) names.append(", ").append(tier.name);
+  std::string names = "host, stock";
+  for (const TierRow& tier : kTiers) names.append(", ").append(tier.name);
   return std::format("{}, or the features {}, each of which may follow a '-'", names,
                      FeatureNames());
 }
@@ -93,7 +78,8 @@ Status ApplyWord(std::string_view text, std::string_view word, const CpuFeatures
     cpu.l2_bytes = host.l2_bytes;
     return {};
   }
-  if (const auto tier = std::ranges::find(kTiers, word, &Tier::name); tier != std::end(kTiers)) {
+  if (word == "stock") return {};
+  if (const auto tier = std::ranges::find(kTiers, word, &TierRow::name); tier != std::end(kTiers)) {
     AddAll(cpu, [&](CpuFeature feature) { return (tier->features & FeatureBits({feature})) != 0; });
     return {};
   }

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "test/unit/kernels/gemm_harness.h"
+#include "test/unit/kernels/gemm/harness.h"
 
 namespace switchyard::test {
 namespace {
@@ -12,7 +12,7 @@ using Mode = GemmRun::Mode;
 class Pqs8Gemm : public testing::TestWithParam<std::string> {
  protected:
   void Check(const GemmCase& shape, bool gemv) {
-    const MicroKernel& kernel = FindKernel(GetParam());
+    const KernelRow& kernel = FindKernel(GetParam());
     SCOPED_TRACE(GetParam() + "." + shape.ToString());
     std::mt19937 random(11);
     const auto int8 = [&] { return std::uniform_int_distribution(-128, 127)(random); };
@@ -95,20 +95,20 @@ class Pqs8Gemm : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(Pqs8Gemm, Gemm) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : GemmCases(kernel)) Check(shape, false);
 }
 
 TEST_P(Pqs8Gemm, Gemv) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   if (kernel.gemv.name.empty()) GTEST_SKIP() << kernel.name << " has no GEMV";
   for (const GemmCase& shape : GemvCases(kernel)) Check(shape, true);
 }
 
 TEST_P(Pqs8Gemm, Indirect) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : IndirectCases(kernel)) Check(shape, false);
 }

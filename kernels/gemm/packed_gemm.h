@@ -8,9 +8,9 @@
 #include <memory>
 #include <string_view>
 
-#include "kernels/cpu_features.h"
-#include "kernels/micro_kernel.h"
-#include "kernels/problem.h"
+#include "kernels/cpu/features.h"
+#include "kernels/gemm/problem.h"
+#include "kernels/gemm/row.h"
 
 namespace switchyard {
 
@@ -95,10 +95,10 @@ class PackedGemm {
 // For a problem that Select() gave to `kernel`, on the CPU that runs it. Null where the row's
 // provider is not built for this machine, and where `cpu` lacks a feature of the row: an object is
 // also the proof that its functions may be called.
-std::unique_ptr<PackedGemm> MakePackedGemm(const MicroKernel& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakePackedGemm(const KernelRow& kernel, const GemmProblem& problem,
                                            const CpuFeatures& cpu);
 
 // The provider's version: another one may pack other bytes. Empty where it is not built.
-std::string_view PackerVersion(const MicroKernel& kernel);
+std::string_view PackerVersion(const KernelRow& kernel);
 
 }  // namespace switchyard

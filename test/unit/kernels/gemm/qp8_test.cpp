@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "runtime/base/float16.h"
-#include "test/unit/kernels/gemm_harness.h"
+#include "test/unit/kernels/gemm/harness.h"
 
 namespace switchyard::test {
 namespace {
@@ -80,7 +80,7 @@ Matrix<float> Activations(std::mt19937& random, const GemmCase& shape, bool f16)
 class Qp8Gemm : public testing::TestWithParam<std::string> {
  protected:
   void Check(GemmCase shape, bool gemv, DataType lhs_type = DataType::kF32) {
-    const MicroKernel& kernel = FindKernel(GetParam());
+    const KernelRow& kernel = FindKernel(GetParam());
     if (shape.k < 2) shape.integer = false;  // one value is not both -128 and 127
     SCOPED_TRACE(GetParam() + "." + shape.ToString());
     const bool is_int4 = kernel.variant == Variant::kQp8F32Qb4w;
@@ -208,7 +208,7 @@ class Qp8Gemm : public testing::TestWithParam<std::string> {
     return bytes;
   }
 
-  static std::vector<QuantizedRow> QuantizedRows(const GemmRun& run, const MicroKernel& kernel,
+  static std::vector<QuantizedRow> QuantizedRows(const GemmRun& run, const KernelRow& kernel,
                                                  bool gemv) {
     const size_t depth = kernel.kr / kernel.sr;
     std::vector<QuantizedRow> rows;
@@ -227,19 +227,19 @@ class Qp8Gemm : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(Qp8Gemm, Gemm) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : GemmCases(kernel)) Check(shape, false);
 }
 
 TEST_P(Qp8Gemm, Gemv) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : GemvCases(kernel)) Check(shape, true);
 }
 
 TEST_P(Qp8Gemm, HalfActivations) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : GemmCases(kernel)) {
     if (shape.m <= 7 || shape.n <= 5) Check(shape, shape.m == 1, DataType::kF16);

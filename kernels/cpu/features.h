@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,12 @@ enum class CpuFeature : uint8_t {
   kAmxInt8,
   kAmxBf16,
 };
+
+constexpr uint32_t FeatureBits(std::initializer_list<CpuFeature> features) {
+  uint32_t bits = 0;
+  for (const CpuFeature feature : features) bits |= uint32_t{1} << static_cast<unsigned>(feature);
+  return bits;
+}
 
 struct CpuFeatureRow {
   CpuFeature feature;

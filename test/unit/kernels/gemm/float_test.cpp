@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "runtime/base/float16.h"
-#include "test/unit/kernels/gemm_harness.h"
+#include "test/unit/kernels/gemm/harness.h"
 
 namespace switchyard::test {
 namespace {
@@ -46,7 +46,7 @@ class FloatGemm : public testing::TestWithParam<std::string> {
   // Runs one case in both modes of the GEMM, or of the GEMV, and compares with the reference.
   // `rhs_type` may be the other float type.
   void Check(const GemmCase& shape, bool gemv, DataType rhs_type) {
-    const MicroKernel& kernel = FindKernel(GetParam());
+    const KernelRow& kernel = FindKernel(GetParam());
     SCOPED_TRACE(GetParam() + "." + shape.ToString());
     const bool is_f16 = kernel.variant == Variant::kPf16;
     const DataType type = is_f16 ? DataType::kF16 : DataType::kF32;
@@ -139,26 +139,26 @@ class FloatGemm : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(FloatGemm, Gemm) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : GemmCases(kernel)) Check(shape, false, OwnType());
 }
 
 TEST_P(FloatGemm, Gemv) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : GemvCases(kernel)) Check(shape, true, OwnType());
 }
 
 TEST_P(FloatGemm, Indirect) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   if (kernel.imatmul.empty()) GTEST_SKIP() << kernel.name << " has no indirect convolution";
   for (const GemmCase& shape : IndirectCases(kernel)) Check(shape, false, OwnType());
 }
 
 TEST_P(FloatGemm, WeightsOfTheOtherFloatType) {
-  const MicroKernel& kernel = FindKernel(GetParam());
+  const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (bool kxn : {false, true}) {
     GemmCase shape{.m = 3, .n = kernel.nr.At(HostVl()) + 5, .k = 33, .kxn = kxn, .bias = true};

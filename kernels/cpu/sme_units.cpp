@@ -1,4 +1,4 @@
-#include "kernels/sme_units.h"
+#include "kernels/cpu/sme_units.h"
 
 #include <cstdint>
 #include <cstdio>

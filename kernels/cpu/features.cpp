@@ -1,4 +1,4 @@
-#include "kernels/cpu_features.h"
+#include "kernels/cpu/features.h"
 
 #include <cpuinfo.h>
 #include <dlfcn.h>

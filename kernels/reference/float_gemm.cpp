@@ -1,0 +1,84 @@
+// pf32 and pf16.
+//
+//   y = clamp(b + sum over k of x[k] * w[k])
+//
+// in f32, the sum from the bias on in the order of k. pf16 rounds the sum to f16 once, and clamps
+// that by the bounds in f16.
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/reference/reference.h"
+#include "runtime/base/checked_math.h"
+#include "runtime/base/float16.h"
+
+namespace switchyard::reference {
+namespace {
+
+// How one type of element is kept.
+struct F32 {
+  using Bits = float;
+  static float Load(Bits bits) { return bits; }
+  static Bits Store(float value) { return value; }
+};
+struct F16 {
+  using Bits = uint16_t;
+  static float Load(Bits bits) { return F32FromF16(bits); }
+  static Bits Store(float value) { return F16FromF32(value); }
+};
+
+template <typename Element>
+class FloatGemm final : public ReferenceGemm {
+  using Bits = typename Element::Bits;
+
+ public:
+  // Beside its elements a column has its bias, behind them.
+  FloatGemm(const KernelRow& row, const GemmProblem& problem)
+      : ReferenceGemm(row, problem, RowBytes(problem.k), RowBytes(problem.k) + sizeof(float)) {}
+
+ private:
+  // Whole words, so that what follows is aligned.
+  static constexpr size_t RowBytes(size_t k) {
+    return CeilDivide(k * sizeof(Bits), sizeof(float)) * sizeof(float);
+  }
+
+  void PackRow(const void* row, void* packed) const override {
+    std::memcpy(packed, row, problem_.k * sizeof(Bits));
+  }
+
+  void PackColumn(const RhsSource& source, size_t n, void* packed) const override {
+    auto* elements = static_cast<Bits*>(packed);
+    for (size_t k = 0; k < problem_.k; ++k) {
+      const size_t i = WeightIndex(n, k);
+      elements[k] =
+          problem_.rhs_type == DataType::kF32
+              ? Element::Store(static_cast<const float*>(source.weights)[i])
+              : Element::Store(F32FromF16(static_cast<const uint16_t*>(source.weights)[i]));
+    }
+    const float bias =
+        source.bias == nullptr ? 0 : Element::Load(static_cast<const Bits*>(source.bias)[n]);
+    std::memcpy(static_cast<std::byte*>(packed) + RowBytes(problem_.k), &bias, sizeof(bias));
+  }
+
+  void Multiply(const void* row, const void* column, const OutputStage& stage,
+                void* out) const override {
+    const auto* x = static_cast<const Bits*>(row);
+    const auto* w = static_cast<const Bits*>(column);
+    float sum;
+    std::memcpy(&sum, static_cast<const std::byte*>(column) + RowBytes(problem_.k), sizeof(sum));
+    for (size_t k = 0; k < problem_.k; ++k) sum += Element::Load(x[k]) * Element::Load(w[k]);
+    const float rounded = Element::Load(Element::Store(sum));
+    const float min = Element::Load(Element::Store(stage.min));
+    const float max = Element::Load(Element::Store(stage.max));
+    *static_cast<Bits*>(out) = Element::Store(std::min(std::max(rounded, min), max));
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<PackedGemm> MakeFloatGemm(const KernelRow& row, const GemmProblem& problem) {
+  if (row.variant == Variant::kPf32) return std::make_unique<FloatGemm<F32>>(row, problem);
+  return std::make_unique<FloatGemm<F16>>(row, problem);
+}
+
+}  // namespace switchyard::reference
