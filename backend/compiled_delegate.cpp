@@ -129,35 +129,24 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
           "option packed_cache_path: not used, since weight_cache_enabled is off");
     }
   }
+  workers_ = {
+      .threads = NumThreads(services_.thread_pool),
+      .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
+  };
   std::vector<AlignedBuffer> temporary;
   SWITCHYARD_ASSIGN(ConstantData constants, PrepareConstants(temporary));
-  const PackedEnvironment packed_environment{
-      .cpu = cpu_.allowed,
-      .thread_pool = services_.thread_pool,
-      .num_threads = NumThreads(services_.thread_pool),
-      .sme_threads = options_.sme_threads != 0 ? options_.sme_threads : NumSmeUnits(),
-      .allocator = *services_.allocator,
-      .logger = *services_.logger,
-      .weights = weights,
-      .share_weights = options_.share_weights,
-      .packed_store = packed_store_.get()};
+  const PackedEnvironment packed_environment{.cpu = cpu_.allowed,
+                                             .thread_pool = services_.thread_pool,
+                                             .workers = workers_,
+                                             .allocator = *services_.allocator,
+                                             .logger = *services_.logger,
+                                             .weights = weights,
+                                             .share_weights = options_.share_weights,
+                                             .packed_store = packed_store_.get()};
+  plan_ = FitPlan(
+      graph_, NodesWithOwnStep(graph_, cpu_), routes_, bounds, packed_host(),
+      {.limit = options_.max_workspace_bytes, .is_forced = !options_.routes.force_kernel.empty()});
   SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
-  // Stock operators need less: a CPU with packed kernels must not refuse what another one runs up
-  // to its bounds. Those that do not fit either way say nothing of what will be run.
-  if (options_.routes.force_kernel.empty() &&
-      CheckFootprint(graph_, bounds, options_.max_workspace_bytes)) {
-    auto memory = PlanMemory(bounds);
-    if (!memory) {
-      GiveUpLargestKernels(bounds);
-      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
-      memory = PlanMemory(bounds);
-    }
-    // What alignment adds may be too much yet.
-    if (!memory) {
-      GiveUpAllKernels(memory.error());
-      SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
-    }
-  }
   report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
@@ -261,44 +250,21 @@ Status CompiledDelegate::CreateSteps(ConstantData& constants,
                                            .workspace = workspace_->xnnpack,
                                            .allocator = services_.allocator,
                                            .profile = is_traced_ && options_.profile_operators};
-  // The weights cache keeps what somebody holds: what stays packed is not packed again.
-  std::vector<std::shared_ptr<const PackedWeights>> held;
-  for (const Runner& runner : steps_) {
-    if (runner.packed == nullptr) continue;
-    const auto weights = runner.packed->weights();
-    held.insert(held.end(), weights.begin(), weights.end());
-  }
-  {
-    std::lock_guard lock(workspace_->mutex);
-    DestroySteps();
-  }
-  plan_ = MakePlan(graph_, NodesWithOwnStep(graph_, cpu_), routes_);
   SWITCHYARD_TRY(KeepWeightsOfMixedIslands(constants));
   steps_.resize(plan_.steps.size());
   // Without the lock: who shares the workspace runs on while weights are packed.
   for (size_t i = 0; i < steps_.size(); ++i) {
     SWITCHYARD_ASSIGN(steps_[i].packed,
-                      CreatePacked(plan_.steps[i], constants.bytes, packed_environment));
+                      CreatePacked(graph_, plan_, plan_.steps[i], routes_, packed_environment));
+    if (steps_[i].packed == nullptr) continue;
+    SWITCHYARD_TRY(steps_[i].packed->PackWeights(graph_, constants.bytes, packed_environment));
   }
   std::lock_guard lock(workspace_->mutex);
   for (size_t i = 0; i < steps_.size(); ++i) {
     SWITCHYARD_ASSIGN(steps_[i].stock, CreateStock(plan_.steps[i], constants, stock_environment));
   }
-  trace_.reset();
   if (is_traced_) MakeTrace();
   return {};
-}
-
-Result<std::unique_ptr<PackedRunner>> CompiledDelegate::CreatePacked(
-    const Step& step, std::span<const std::byte* const> constant_data,
-    const PackedEnvironment& environment) const {
-  if (const auto* pack = std::get_if<PackLhsStep>(&step)) {
-    return CreatePackLhs(plan_, *pack, routes_, environment);
-  }
-  if (const auto* packed = std::get_if<PackedStep>(&step)) {
-    return CreatePackedStep(graph_, *packed, routes_[packed->route], constant_data, environment);
-  }
-  return nullptr;
 }
 
 Result<std::unique_ptr<StockStep>> CompiledDelegate::CreateStock(
@@ -423,7 +389,9 @@ Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   if (is_shaped_ && external_dims == external_dims_) return {};
   is_shaped_ = false;
   SWITCHYARD_ASSIGN(shapes_, InferShapes(graph_, external_dims));
-  SWITCHYARD_ASSIGN(const Memory memory, PlanMemory(shapes_));
+  SWITCHYARD_ASSIGN(
+      const PlanMemory memory,
+      MeasurePlan(graph_, plan_, routes_, shapes_, packed_host(), options_.max_workspace_bytes));
   const ArenaLayout& layout = memory.arena;
   SWITCHYARD_TRY(Grow(arena_, layout.bytes, "arena"));
   SWITCHYARD_TRY(Grow(scratch_, memory.scratch_bytes, "scratch memory"));
@@ -433,6 +401,10 @@ Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   packed_lhs_.resize(plan_.packed_lhs.size());
   for (size_t i = 0; i < packed_lhs_.size(); ++i) {
     packed_lhs_[i] = arena_.data() + layout.packed_offsets[i];
+  }
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].packed == nullptr) continue;
+    SWITCHYARD_TRY(steps_[i].packed->Reshape(shapes_, memory.steps[i]));
   }
   // XNNPACK goes last, since its workspace cannot be taken back.
   for (const Runner& runner : steps_) {

@@ -10,8 +10,8 @@
 #include "backend/options.h"
 #include "backend/packed/runner.h"
 #include "backend/packed/weights_cache.h"
-#include "backend/plan/arena.h"
 #include "backend/plan/layouts.h"
+#include "backend/plan/packed_memory.h"
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
@@ -76,10 +76,7 @@ class CompiledDelegate : public DelegateHandle {
   // The plan of the routes, and what runs it.
   Status CreateSteps(ConstantData& constants, const PackedEnvironment& packed_environment);
   void DestroySteps();  // holding the workspace's lock
-  // What runs a step of their kind; null for other steps.
-  Result<std::unique_ptr<PackedRunner>> CreatePacked(
-      const Step& step, std::span<const std::byte* const> constant_data,
-      const PackedEnvironment& environment) const;
+  // What runs a step of XNNPACK's; null for other steps.
   Result<std::unique_ptr<StockStep>> CreateStock(const Step& step, const ConstantData& constants,
                                                  const StockEnvironment& environment) const;
   void ReportWeights();
@@ -90,20 +87,7 @@ class CompiledDelegate : public DelegateHandle {
   Status ExecuteAlone(Tracer* tracer, TraceClock& clock, std::span<TensorView> arguments);
   Result<std::vector<Dims>> ReadInputDims(std::span<TensorView> arguments) const;
 
-  // delegate_memory.cpp
-  struct Memory {
-    ArenaLayout arena;
-    size_t scratch_bytes = 0;
-  };
-  // Memory at these shapes (by value), checked against max_workspace_bytes: the graph's values,
-  // XNNPACK's scratch memory, packed activations, the packed steps' scratch memory. Allocates none
-  // of it.
-  Result<Memory> PlanMemory(std::span<const Dims> shapes);
-  // Turn routes to the stock operator, since memory does not fit: of steps_ those that need most of
-  // it at these shapes, until the rest fits, or all of them.
-  void GiveUpLargestKernels(std::span<const Dims> shapes);
-  void GiveUpAllKernels(const Error& why);
-  void GiveUpKernel(Route& route, const std::string& found);
+  PackedHost packed_host() const { return {cpu_.allowed, workers_}; }
 
   // Makes everything fit the inputs' dims; does nothing when they are those of the last call.
   Status Reshape(std::vector<Dims> external_dims);
@@ -125,6 +109,7 @@ class CompiledDelegate : public DelegateHandle {
   std::optional<Layouts> layouts_;  // of graph_, once it is compiled
   Plan plan_;
   MaskedCpu cpu_ = CpuFeatures();
+  WorkerCounts workers_;
   std::vector<Route> routes_;
   std::vector<Runner> steps_;        // as plan_.steps
   std::optional<TraceTable> trace_;  // of steps_, once there is a tracer

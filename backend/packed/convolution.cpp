@@ -1,133 +1,119 @@
-#include "backend/packed/convolution.h"
+// A Conv2d through indirection, NHWC: a slice for each group, whose rows are the output pixels of
+// all images, read tap by tap.
 
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
 
-#include "backend/packed/rhs_source.h"
-#include "backend/parallel/parallel.h"
-#include "runtime/base/checked_math.h"
+#include "backend/packed/operators.h"
+#include "runtime/aligned_buffer.h"
 
 namespace switchyard {
 namespace {
 
-// A chunk of packed rows that stays in L2 beside the filter: at least one step of the kernel.
-constexpr size_t kChunkBytes = size_t{128} << 10;
+class Convolution final : public MultiplyStep {
+ public:
+  Convolution(const ConvolutionAttributes& attributes, int32_t lhs_zero_point, Allocator& allocator,
+              MultiplyParts parts)
+      : MultiplyStep(std::move(parts)),
+        attributes_(attributes),
+        allocator_(allocator),
+        // Zero; of int8 the zero point, since packing took it off for every tap.
+        padding_(problem().channels_per_tap * lhs_element_bytes(),
+                 static_cast<std::byte>(lhs_zero_point)) {}
 
-constexpr size_t RoundUpTo64(size_t bytes) { return (bytes + 63) / 64 * 64; }
+  Status PackWeights(const Graph& graph, ConstantBytes constants,
+                     const PackedEnvironment& environment) override {
+    return AddNodeWeights(graph, constants, environment);
+  }
+
+ private:
+  struct Axis {
+    size_t output, input, kernel, stride, dilation, padding;
+    size_t bytes;  // from one input element along the axis to the next
+  };
+  static void FillOffsets(const Axis& axis, ptrdiff_t* offset) {
+    for (size_t out = 0; out < axis.output; ++out) {
+      for (size_t tap = 0; tap < axis.kernel; ++tap) {
+        // Unsigned: above or left of the image wraps to a large number.
+        const size_t in = out * axis.stride + tap * axis.dilation - axis.padding;
+        *offset++ = in < axis.input ? static_cast<ptrdiff_t>(in * axis.bytes) : TapTable::kPadding;
+      }
+    }
+  }
+
+  // The offsets of the taps, made here and not in each execute.
+  Status SetShapes(std::span<const Dims> shapes) override {
+    if (table_bytes() > offsets_.size()) {
+      offsets_ = AlignedBuffer();
+      SWITCHYARD_ASSIGN(offsets_,
+                        AlignedBuffer::Allocate(allocator_, table_bytes(), "offsets of the taps"));
+    }
+    if (table_bytes() == 0) return {};
+    const Dims& input = shapes[step().inputs[0]];
+    const Dims& output = shapes[step().output];
+    const ConvolutionAttributes& a = attributes_;
+    const size_t row_bytes = input[2] * input[3] * lhs_element_bytes();
+    auto* const vertical = reinterpret_cast<ptrdiff_t*>(offsets_.data());
+    const size_t vertical_size = output[1] * a.kernel_height;
+    auto* const horizontal = vertical + vertical_size;
+    FillOffsets({.output = output[1],
+                 .input = input[1],
+                 .kernel = a.kernel_height,
+                 .stride = a.stride_height,
+                 .dilation = a.dilation_height,
+                 .padding = a.padding_top,
+                 .bytes = row_bytes},
+                vertical);
+    FillOffsets({.output = output[2],
+                 .input = input[2],
+                 .kernel = a.kernel_width,
+                 .stride = a.stride_width,
+                 .dilation = a.dilation_width,
+                 .padding = a.padding_left,
+                 .bytes = input[3] * lhs_element_bytes()},
+                horizontal);
+    table_ = {.vertical = {vertical, vertical_size},
+              .horizontal = {horizontal, output[2] * a.kernel_width},
+              .output_width = output[2],
+              .pixels = output[1] * output[2],
+              .kernel_height = a.kernel_height,
+              .kernel_width = a.kernel_width,
+              .image_bytes = input[1] * row_bytes};
+    return {};
+  }
+
+  Slice SliceAt(size_t group, const PackedMemory& memory) const override {
+    const auto* input = static_cast<const std::byte*>(memory.values[step().inputs[0]]);
+    auto* output = static_cast<std::byte*>(memory.values[step().output]);
+    return {.lhs = input + group * problem().channels_per_tap * lhs_element_bytes(),
+            .rhs = group,
+            .out = output + group * problem().n * output_element_bytes()};
+  }
+
+  Taps TapsAt(const std::byte* base) const override {
+    return {.table = &table_, .base = base, .padding = padding_.data(), .first_row = 0};
+  }
+
+  const ConvolutionAttributes attributes_;
+  Allocator& allocator_;
+  const std::vector<std::byte> padding_;  // what a pixel outside the image holds
+
+  // Of the last Reshape.
+  AlignedBuffer offsets_;
+  TapTable table_;  // in offsets_
+};
 
 }  // namespace
 
-struct PackedConvolution::Geometry {
-  size_t height, width, channels;  // of the input
-  size_t output_width;
-};
-
-Result<std::unique_ptr<PackedConvolution>> PackedConvolution::Create(
-    const Graph& graph, const Route& route, std::span<const std::byte* const> constant_data,
-    const PackedEnvironment& environment) {
-  std::unique_ptr<PackedConvolution> step(new PackedConvolution);
-  const Node& node = graph.nodes[route.node];
-  GemmProblem& problem = step->problem_;
-  problem = *route.verdict.problem;
-  step->kernel_ = route.kernel;
-  step->workers_ = KernelWorkers(*route.kernel, environment);
-  step->attributes_ = std::get<ConvolutionAttributes>(node.attributes);
-  step->stage_ = NodeOutputStage(graph, node);
-  step->element_bytes_ = ElementBits(problem.output_type) / 8;
-  step->gemm_ = MakePackedGemm(*route.kernel, problem, environment.cpu);
-  if (step->gemm_ == nullptr) {
-    return Fail(ErrorCode::kNotSupported,
-                "{}: kernel {} is not in this build, expected one with its provider; set "
-                "packed_kernels off",
-                Describe(graph, route.node), route.kernel->name);
-  }
-  const size_t m_step = step->gemm_->m_step();
-  step->chunk_rows_ =
-      std::max<size_t>(1, kChunkBytes / std::max<size_t>(1, step->gemm_->LhsBytes(m_step))) *
-      m_step;
-
-  const NodeWeights weights(graph, node, problem, constant_data);
-  for (size_t group = 0; group < problem.groups; ++group) {
-    SWITCHYARD_ASSIGN(auto packed,
-                      environment.weights.Get({.kernel = *route.kernel,
-                                               .problem = problem,
-                                               .gemm = *step->gemm_,
-                                               .source = weights.Group(group),
-                                               .key = weights.Key(*route.kernel, group)},
-                                              environment));
-    step->weights_.push_back(std::move(packed));
-  }
-  // Zero; of int8 the zero point, since packing took it off for every tap.
-  const int32_t zero_point = weights.Group(0).lhs_zero_point;
-  step->padding_.assign(problem.channels_per_tap * step->element_bytes_,
-                        static_cast<std::byte>(zero_point));
-  return step;
-}
-
-size_t PackedConvolution::WorkerBytes() const {
-  const size_t pointers = chunk_rows_ * problem_.taps * sizeof(void*);
-  return RoundUpTo64(gemm_->LhsBytes(chunk_rows_)) + RoundUpTo64(pointers);
-}
-
-void PackedConvolution::FillPointers(const Geometry& g, size_t m0, size_t m,
-                                     const void** pointers) const {
-  const ConvolutionAttributes& a = attributes_;
-  const size_t m_step = gemm_->m_step();
-  for (size_t row = 0; row < m; ++row) {
-    const size_t y = (m0 + row) / g.output_width * a.stride_height;
-    const size_t x = (m0 + row) % g.output_width * a.stride_width;
-    const void** entry = pointers + row / m_step * m_step * problem_.taps + row % m_step;
-    for (size_t ky = 0; ky < a.kernel_height; ++ky) {
-      // Unsigned: above or left of the image wraps to a large number.
-      const size_t in_y = y + ky * a.dilation_height - a.padding_top;
-      for (size_t kx = 0; kx < a.kernel_width; ++kx, entry += m_step) {
-        const size_t in_x = x + kx * a.dilation_width - a.padding_left;
-        *entry = in_y < g.height && in_x < g.width
-                     ? reinterpret_cast<const void*>((in_y * g.width + in_x) * g.channels *
-                                                     element_bytes_)
-                     : padding_.data();
-      }
-    }
-  }
-}
-
-void PackedConvolution::Run(const Dims& input_shape, const Dims& output_shape, const void* input,
-                            void* output, std::byte* scratch) const {
-  const Geometry geometry{.height = input_shape[1],
-                          .width = input_shape[2],
-                          .channels = input_shape[3],
-                          .output_width = output_shape[2]};
-  const size_t rows = output_shape[1] * output_shape[2];
-  const size_t images = output_shape[0], groups = problem_.groups;
-  const size_t input_image = geometry.height * geometry.width * geometry.channels * element_bytes_;
-  const size_t output_row = output_shape[3] * element_bytes_;
-  // Small images are cut finer, so that every worker has some.
-  const size_t m_step = gemm_->m_step();
-  const size_t fair = CeilDivide(rows * images, workers_.kernel);
-  const size_t chunk = std::min(chunk_rows_, CeilDivide(fair, m_step) * m_step);
-  if (rows == 0 || images == 0 || chunk == 0) return;
-  const size_t chunks = CeilDivide(rows, chunk);
-  const size_t items = images * chunks;
-
-  const size_t lhs_bytes = RoundUpTo64(gemm_->LhsBytes(chunk_rows_));
-  const size_t worker_bytes = WorkerBytes();
-  const size_t tasks = std::min(workers_.kernel, items);
-  ParallelFor(workers_.thread_pool, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
-    std::byte* lhs = scratch + task * worker_bytes;
-    auto** pointers = reinterpret_cast<const void**>(lhs + lhs_bytes);
-    for (size_t item = task * items / tasks; item < (task + 1) * items / tasks; ++item) {
-      const size_t image = item / chunks, m0 = item % chunks * chunk;
-      const size_t m = std::min(chunk, rows - m0);
-      FillPointers(geometry, m0, m, pointers);
-      const size_t base = reinterpret_cast<uintptr_t>(input) + image * input_image;
-      std::byte* out = static_cast<std::byte*>(output) + (image * rows + m0) * output_row;
-      for (size_t group = 0; group < groups; ++group) {
-        gemm_->PackLhsIndirect(pointers, base + group * problem_.channels_per_tap * element_bytes_,
-                               padding_.data(), m, lhs);
-        gemm_->Gemm(lhs, weights_[group]->bytes.data(), m, 0, problem_.n,
-                    out + group * problem_.n * element_bytes_, output_row, stage_);
-      }
-    }
-  });
+std::unique_ptr<MultiplyStep> MakeConvolution(const Graph& graph, MultiplyParts parts) {
+  const Node& node = graph.nodes[parts.step.node];
+  const auto* quantization =
+      std::get_if<PerTensorQuantization>(&graph.values[node.inputs[0]].quantization);
+  return std::make_unique<Convolution>(std::get<ConvolutionAttributes>(node.attributes),
+                                       quantization == nullptr ? 0 : quantization->zero_point,
+                                       parts.environment.allocator, std::move(parts));
 }
 
 }  // namespace switchyard

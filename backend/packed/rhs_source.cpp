@@ -39,7 +39,7 @@ int32_t QuantizeBound(float bound, const PerTensorQuantization& quantization, in
 }  // namespace
 
 NodeWeights::NodeWeights(const Graph& graph, const Node& node, const GemmProblem& problem,
-                         std::span<const std::byte* const> constant_data)
+                         ConstantBytes constant_data)
     : problem_(problem) {
   const Value& weights = graph.values[node.inputs[1]];
   weights_key_ = weights.constant->key;

@@ -11,13 +11,15 @@
 
 namespace switchyard {
 
+// The constants' bytes by ValueIndex; null for other values.
+using ConstantBytes = std::span<const std::byte* const>;
+
 // Weights, bias and factors of one FullyConnected or Conv2d node. Views the constants; owns what
 // had to be converted.
 class NodeWeights {
  public:
-  // `constant_data` by ValueIndex.
   NodeWeights(const Graph& graph, const Node& node, const GemmProblem& problem,
-              std::span<const std::byte* const> constant_data);
+              ConstantBytes constant_data);
 
   // Of group `group` (0 for all but grouped convolutions).
   RhsSource Group(size_t group) const;

@@ -6,7 +6,9 @@
 #include <span>
 #include <string_view>
 
+#include "backend/packed/rhs_source.h"
 #include "backend/packed/step.h"
+#include "backend/plan/packed_memory.h"
 #include "backend/plan/plan.h"
 #include "backend/plan/route.h"
 #include "runtime/base/dims.h"
@@ -19,17 +21,24 @@ namespace switchyard {
 struct PackedMemory {
   std::span<void* const> values;           // by ValueIndex
   std::span<std::byte* const> packed_lhs;  // as Plan::packed_lhs
-  std::byte* scratch;                      // ScratchBytes of it
+  std::byte* scratch;                      // PlanMemory::scratch_bytes of it
 };
 
 class PackedRunner {
  public:
   virtual ~PackedRunner() = default;
-  // New shapes, by ValueIndex, of any size: allocates nothing that grows with them. Comes before
-  // the functions below; sizes that cannot be addressed are SIZE_MAX.
-  virtual void Reshape(std::span<const Dims> shapes) = 0;
-  virtual size_t PackedLhsBytes() const { return 0; }  // of a PackLhsStep
-  virtual size_t ScratchBytes() const { return 0; }
+
+  // Packs the constant operands, or shares what is packed already: once, before Run. `constants`
+  // are read during this call only. Errors: MemoryAllocationFailed.
+  virtual Status PackWeights(const Graph& /*graph*/, ConstantBytes /*constants*/,
+                             const PackedEnvironment& /*environment*/) {
+    return {};
+  }
+
+  // New shapes, by ValueIndex, and what the plan found the step to need at them. Comes before the
+  // functions below. Errors: MemoryAllocationFailed.
+  virtual Status Reshape(std::span<const Dims> shapes, const StepMemory& memory) = 0;
+  // Allocates nothing.
   virtual void Run(const PackedMemory& memory) const = 0;
   // The provider's name of the function that Run calls; "" when there are no rows, and of a
   // PackLhsStep.
@@ -38,13 +47,10 @@ class PackedRunner {
   virtual std::span<const std::shared_ptr<const PackedWeights>> weights() const { return {}; }
 };
 
-// `constant_data` (by ValueIndex) is read during this call only. Errors: NotSupported when the
-// kernel's provider is not built for this machine, MemoryAllocationFailed.
-Result<std::unique_ptr<PackedRunner>> CreatePackLhs(const Plan& plan, const PackLhsStep& step,
-                                                    std::span<const Route> routes,
-                                                    const PackedEnvironment& environment);
-Result<std::unique_ptr<PackedRunner>> CreatePackedStep(
-    const Graph& graph, const PackedStep& step, const Route& route,
-    std::span<const std::byte* const> constant_data, const PackedEnvironment& environment);
+// Of a PackLhsStep or a PackedStep; null of other steps. Packs nothing. Errors: NotSupported when
+// the kernel's provider is not built for this machine.
+Result<std::unique_ptr<PackedRunner>> CreatePacked(const Graph& graph, const Plan& plan,
+                                                   const Step& step, std::span<const Route> routes,
+                                                   const PackedEnvironment& environment);
 
 }  // namespace switchyard

@@ -16,24 +16,25 @@ namespace {
 
 // Columns that one task packs: whole steps, enough for a task to be worth its start.
 size_t ColumnsPerTask(const PackedGemm& gemm, size_t n, size_t num_threads) {
-  const size_t steps = CeilDivide(n, gemm.n_step());
-  return gemm.n_step() * std::max<size_t>(1, CeilDivide(steps, 4 * num_threads));
+  const size_t steps = CeilDivide(n, gemm.layout().n_step());
+  return gemm.layout().n_step() * std::max<size_t>(1, CeilDivide(steps, 4 * num_threads));
 }
 
 bool HasTheseBytes(const PackedWeights& packed, const WeightsRequest& request,
                    Allocator& allocator) {
   const PackedGemm& gemm = request.gemm;
-  if (packed.bytes.size() != gemm.RhsBytes()) return false;
-  const size_t slice = gemm.RhsOffset(gemm.n_step());
+  if (packed.bytes.size() != gemm.layout().RhsBytes()) return false;
+  const size_t slice = gemm.layout().RhsOffset(gemm.layout().n_step());
   auto scratch = AlignedBuffer::Allocate(allocator, slice, "packed weights");
   if (!scratch) return false;
-  for (size_t n0 = 0; n0 < request.problem.n; n0 += gemm.n_step()) {
-    const size_t bytes = std::min(slice, packed.bytes.size() - gemm.RhsOffset(n0));
+  for (size_t n0 = 0; n0 < request.problem.n; n0 += gemm.layout().n_step()) {
+    const size_t bytes = std::min(slice, packed.bytes.size() - gemm.layout().RhsOffset(n0));
     // What a packer leaves untouched (padding) must not differ by chance.
     std::memset(scratch->data(), 0, slice);
-    gemm.PackRhs(request.source, n0, std::min(gemm.n_step(), request.problem.n - n0),
+    gemm.PackRhs(request.source, n0, std::min(gemm.layout().n_step(), request.problem.n - n0),
                  scratch->data());
-    if (std::memcmp(scratch->data(), packed.bytes.data() + gemm.RhsOffset(n0), bytes) != 0) {
+    if (std::memcmp(scratch->data(), packed.bytes.data() + gemm.layout().RhsOffset(n0), bytes) !=
+        0) {
       return false;
     }
   }
@@ -48,14 +49,14 @@ Result<std::shared_ptr<const PackedWeights>> Pack(const WeightsRequest& request,
   // What is shared may outlive the host's allocator that it was packed with.
   Allocator& allocator = environment.share_weights ? DefaultAllocator() : environment.allocator;
   SWITCHYARD_ASSIGN(packed->memory,
-                    AlignedBuffer::Allocate(allocator, gemm.RhsBytes(), "packed weights"));
+                    AlignedBuffer::Allocate(allocator, gemm.layout().RhsBytes(), "packed weights"));
   std::byte* const data = packed->memory.data();
   packed->bytes = {data, packed->memory.size()};
   std::memset(data, 0, packed->memory.size());
-  const size_t columns = ColumnsPerTask(gemm, n, environment.num_threads);
+  const size_t columns = ColumnsPerTask(gemm, n, environment.workers.threads);
   ParallelFor(environment.thread_pool, n, 1, columns, 1,
               [&](size_t n0, size_t, size_t count, size_t) {
-                gemm.PackRhs(request.source, n0, count, data + gemm.RhsOffset(n0));
+                gemm.PackRhs(request.source, n0, count, data + gemm.layout().RhsOffset(n0));
               });
   return packed;
 }
@@ -158,7 +159,7 @@ Result<std::shared_ptr<const PackedWeights>> WeightsCache::Get(
   if (store != nullptr) {
     fingerprint = Fingerprint(request.kernel, request.problem, environment.cpu, request.source,
                               environment.thread_pool);
-    weights = store->Find(fingerprint, request.gemm.RhsBytes(), environment);
+    weights = store->Find(fingerprint, request.gemm.layout().RhsBytes(), environment);
   }
   if (weights == nullptr) {
     weights = FindByKey(request, environment);

@@ -41,6 +41,9 @@ class Planner {
       route_of_[routes[r].node] = r;
       own_step_[routes[r].node] = true;
     }
+    for (const Route& route : routes) {
+      if (route.kernel != nullptr && SharesPacks(route)) ++packs_[PackOf(route.node)].readers;
+    }
   }
 
   Plan Make() {
@@ -71,6 +74,17 @@ class Planner {
   ValueIndex Source(ValueIndex value) const {
     const NodeIndex convert = RepeatedProducer(value);
     return convert == kNoIndex ? value : graph_.nodes[convert].inputs[0];
+  }
+
+  // Others pack what they need block by block, or read rows as they are: convolutions tap by tap,
+  // batch products slice by slice.
+  static bool SharesPacks(const Route& route) {
+    return route.verdict.problem->op == GemmOperator::kFullyConnected &&
+           route.kernel->lhs == LhsForm::kPacked;
+  }
+  std::pair<ValueIndex, std::string_view> PackOf(NodeIndex n) const {
+    const Route& route = routes_[route_of_[n]];
+    return {Source(graph_.nodes[n].inputs[0]), route.kernel->lhs_layout};
   }
 
   void AssignStages() {
@@ -125,26 +139,22 @@ class Planner {
 
   void AddPackedStep(NodeIndex n, uint32_t route) {
     const Node& node = graph_.nodes[n];
-    PackedStep step{.route = route,
-                    .node = n,
-                    .inputs = {},
-                    .output = node.outputs[0],
-                    .packed_lhs = std::nullopt};
+    PackedStep step{.route = route, .node = n, .inputs = {}, .output = node.outputs[0]};
     for (const ValueIndex input : node.inputs) {
       if (!graph_.values[input].constant) step.inputs.push_back(Source(input));
     }
-    // Convolutions and batch products pack inside the step: in chunks, and slice by slice.
-    const KernelRow* kernel = routes_[route].kernel;
-    if (routes_[route].verdict.problem->op == GemmOperator::kFullyConnected) {
-      const ValueIndex source = step.inputs[0];
-      const auto [entry, is_new] =
-          packed_of_.try_emplace({source, kernel->lhs_layout}, plan_.packed_lhs.size());
-      if (is_new) {
-        plan_.packed_lhs.push_back({source, route, plan_.steps.size(), 0});
-        plan_.steps.emplace_back(PackLhsStep{source, entry->second});
+    const KernelRow& kernel = *routes_[route].kernel;
+    step.lhs = kernel.lhs == LhsForm::kRaw ? LhsSource::kRaw : LhsSource::kPackPerBlock;
+    if (SharesPacks(routes_[route]) && packs_[PackOf(n)].readers > 1) {
+      step.lhs = LhsSource::kSharedPack;
+      size_t& index = packs_[PackOf(n)].index;
+      if (index == kNoPack) {
+        index = plan_.packed_lhs.size();
+        plan_.packed_lhs.push_back({step.inputs[0], route, plan_.steps.size(), 0});
+        plan_.steps.emplace_back(PackLhsStep{step.inputs[0], index});
       }
-      step.packed_lhs = entry->second;
-      plan_.packed_lhs[entry->second].last_step = plan_.steps.size();
+      step.packed_lhs = index;
+      plan_.packed_lhs[index].last_step = plan_.steps.size();
     }
     step_of_[n] = static_cast<uint32_t>(plan_.steps.size());
     plan_.steps.emplace_back(std::move(step));
@@ -218,9 +228,14 @@ class Planner {
   std::vector<bool> own_step_;
   const std::span<const Route> routes_;
   std::vector<uint32_t> route_of_;  // by node; none for stock nodes
-  std::map<std::pair<ValueIndex, std::string_view>, size_t> packed_of_;  // by source and layout
-  std::vector<NodeIndex> producer_;                                      // by value
-  std::vector<Stage> stage_;                                             // by node
+  static constexpr size_t kNoPack = SIZE_MAX;
+  struct Pack {
+    size_t readers = 0;
+    size_t index = kNoPack;  // in Plan::packed_lhs
+  };
+  std::map<std::pair<ValueIndex, std::string_view>, Pack> packs_;  // by source and layout
+  std::vector<NodeIndex> producer_;                                // by value
+  std::vector<Stage> stage_;                                       // by node
   std::vector<uint32_t> step_of_;  // by node; none for repeated Converts
   size_t num_islands_ = 0;
   Plan plan_;

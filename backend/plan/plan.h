@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backend/plan/route.h"
+#include "kernels/gemm/blocking.h"
 #include "kernels/gemm/row.h"
 #include "schema/graph.h"
 
@@ -31,8 +32,8 @@ struct StockOperatorStep {
   ValueIndex output;  // the node's first
 };
 
-// Packs the rows of an activation, quantizing them where the kernel's variant does, for every
-// PackedStep that reads them in the same layout.
+// Packs the rows of an activation, quantizing them where the kernel's variant does, for the
+// PackedSteps, two at least, that read them in the same layout.
 struct PackLhsStep {
   ValueIndex source;
   size_t packed;  // index into Plan::packed_lhs
@@ -44,7 +45,8 @@ struct PackedStep {
   NodeIndex node;
   std::vector<ValueIndex> inputs;  // not constant; what is under a Convert to a quantized type
   ValueIndex output;
-  std::optional<size_t> packed_lhs;  // index into Plan::packed_lhs; absent where the step packs
+  LhsSource lhs = LhsSource::kPackPerBlock;  // of more than one row
+  std::optional<size_t> packed_lhs = {};     // index into Plan::packed_lhs: of kSharedPack
 };
 
 using Step = std::variant<IslandStep, StockOperatorStep, PackLhsStep, PackedStep>;

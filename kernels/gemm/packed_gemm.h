@@ -1,5 +1,5 @@
-// The functions of a kernel row, behind one interface: packing and running, in tiles. What the
-// steps of a plan call; the only way from the table to code.
+// The functions of a kernel row, behind one interface: packing and running, block by block. What
+// the steps of a plan call; the only way from the table to code.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,13 @@
 #include <limits>
 #include <memory>
 #include <string_view>
+#include <variant>
 
 #include "kernels/cpu/features.h"
+#include "kernels/gemm/layout.h"
 #include "kernels/gemm/problem.h"
 #include "kernels/gemm/row.h"
+#include "kernels/gemm/taps.h"
 
 namespace switchyard {
 
@@ -40,65 +43,82 @@ struct OutputStage {
   int32_t quantized_zero_point = 0;
 };
 
+// Rows of activations as they lie in memory, `stride` bytes apart.
+struct RawRows {
+  const std::byte* base = nullptr;
+  size_t stride = 0;
+};
+// Rows in the row's layout (or, of a GEMV, its single row).
+struct PackedRows {
+  const std::byte* data = nullptr;
+};
+// Each from the block's first row on. Of a row with LhsForm::kPacked packed rows; of one with kRaw
+// raw rows, of a Conv2d taps.
+using Lhs = std::variant<PackedRows, RawRows, Taps>;
+
+// Of an element of GemmBlock::sums.
+inline constexpr size_t kSumBytes = 4;
+
+// A block of the product, or of one piece of its sums.
+struct GemmBlock {
+  Lhs lhs;
+  const std::byte* rhs = nullptr;  // packed, the whole
+  size_t m = 0;                    // 1 for a GEMV
+  size_t n0 = 0, n = 0;            // columns [n0, n0 + n)
+  size_t k0 = 0, k = 0;            // depths [k0, k0 + k): all, unless the row has a k_block
+  std::byte* out = nullptr;        // the block's first element
+  size_t out_stride = 0;           // bytes between rows; not used by a GEMV
+  // Of a sum in several pieces: what the pieces before have added up, m x n of kSumBytes each, rows
+  // sums_stride bytes apart. Not read by the first piece, not written by the last. May be `out`.
+  std::byte* sums = nullptr;
+  size_t sums_stride = 0;
+  std::byte* scratch = nullptr;  // of the task
+};
+
 // One problem on one row, for one CPU: m of the problem is only a bound, n and k (block length,
 // taps) are what every call is for. Immutable; every function may be called from many threads on
-// different tiles. Sizes and offsets are in bytes. m0 and n0 are multiples of the steps; m and n
-// are so too, or reach the end of the matrix, and are at least 1. Buffers are aligned to 4 bytes,
-// better to 64; none may overlap another. Nothing is checked here: Select() and the rules did.
-//
-// A Conv2d runs through PackLhsIndirect and has no GEMV.
+// different blocks. m0 and n0 are multiples of the layout's steps; m and n are so too, or reach the
+// end of the matrix, and are at least 1. Buffers are aligned to 4 bytes, better to 64; none may
+// overlap another. Nothing is checked here: Select() and the rules did.
 class PackedGemm {
  public:
   virtual ~PackedGemm() = default;
 
-  size_t m_step() const { return m_step_; }            // of the GEMM
-  size_t n_step() const { return n_step_; }            // of the GEMM and of PackRhs
-  size_t gemv_n_step() const { return gemv_n_step_; }  // 0: no GEMV; a single row is a GEMM
-  bool gemv_packs_lhs() const { return gemv_packs_lhs_; }
+  const PackedLayout& layout() const { return layout_; }
 
-  // The right-hand side: bytes of the whole, and where column n0 starts in it.
-  virtual size_t RhsBytes() const = 0;
-  virtual size_t RhsOffset(size_t n0) const = 0;
   // Packs columns [n0, n0 + n) to `packed`, where column n0 starts. Slices may be packed at the
   // same time.
   virtual void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const = 0;
 
-  // The left-hand side of the GEMM: bytes of `m` packed rows, and where row m0 starts.
-  virtual size_t LhsBytes(size_t m) const = 0;
-  virtual size_t LhsOffset(size_t m0) const = 0;
-  // Packs (and for qp8 quantizes) `m` rows of `lhs`, `lhs_stride` bytes apart, to `packed`: where
-  // the first of them starts.
-  virtual void PackLhs(const void* lhs, size_t lhs_stride, size_t m, void* packed) const = 0;
-  // Indirect convolution: pixel i of tap t is channels_per_tap elements at pointers[...] + offset,
-  // or at `padding` (zeros; the zero point for int8) where the pointer is `padding`, which is not
-  // null. Layout of `pointers`: [ceil(m / m_step)][taps][m_step], rows from m on are not read.
-  virtual void PackLhsIndirect(const void* const* pointers, size_t offset, const void* padding,
-                               size_t m, void* packed) const = 0;
-  // The row of a GEMV that takes it packed (gemv_packs_lhs), in a layout of its own.
-  virtual size_t GemvLhsBytes() const = 0;
-  virtual void PackGemvLhs(const void* lhs, void* packed) const = 0;
+  // Packs (and for qp8 quantizes) `m` rows, or the single row of a GEMV, or of a Conv2d the taps of
+  // `m` rows, to `packed`: where the first of them starts. `scratch` is the task's.
+  virtual void PackRows(const RawRows& rows, size_t m, std::byte* scratch,
+                        std::byte* packed) const = 0;
+  virtual void PackGemvRow(const std::byte* row, std::byte* scratch, std::byte* packed) const = 0;
+  virtual void PackTaps(const Taps& taps, size_t m, std::byte* scratch,
+                        std::byte* packed) const = 0;
 
-  // A tile: `lhs_packed` at its first row, `rhs_packed` the whole, columns [n0, n0 + n), `out` at
-  // the tile's first element, rows `out_stride` bytes apart. `out` may hold intermediate sums until
-  // the call returns.
-  virtual void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
-                    void* out, size_t out_stride, const OutputStage& stage) const = 0;
-  // One row, packed or raw (gemv_packs_lhs); n0 a multiple of gemv_n_step.
-  virtual void Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
-                    const OutputStage& stage) const = 0;
+  // A task calls these before its first and after its last block, on the thread that runs it.
+  virtual void BeginTask(std::byte* /*scratch*/) const {}
+  virtual void EndTask(std::byte* /*scratch*/) const {}
+
+  virtual void Gemm(const GemmBlock& block, const OutputStage& stage) const = 0;
+  // One row; n0 a multiple of gemv_n_step.
+  virtual void Gemv(const GemmBlock& block, const OutputStage& stage) const = 0;
 
  protected:
-  size_t m_step_ = 0, n_step_ = 0, gemv_n_step_ = 0;
-  bool gemv_packs_lhs_ = false;
+  explicit PackedGemm(const PackedLayout& layout) : layout_(layout) {}
+
+  const PackedLayout layout_;
 };
 
-// For a problem that Select() gave to `kernel`, on the CPU that runs it. Null where the row's
+// For a problem that Select() gave to `row`, on the CPU that runs it. Null where the row's
 // provider is not built for this machine, and where `cpu` lacks a feature of the row: an object is
 // also the proof that its functions may be called.
-std::unique_ptr<PackedGemm> MakePackedGemm(const KernelRow& kernel, const GemmProblem& problem,
+std::unique_ptr<PackedGemm> MakePackedGemm(const KernelRow& row, const GemmProblem& problem,
                                            const CpuFeatures& cpu);
 
 // The provider's version: another one may pack other bytes. Empty where it is not built.
-std::string_view PackerVersion(const KernelRow& kernel);
+std::string_view PackerVersion(const KernelRow& row);
 
 }  // namespace switchyard

@@ -43,18 +43,32 @@ struct Yield {
   std::string_view evidence;                  // what was measured, or why it needs no measurement
 };
 
+// What a packed row or column takes beside its elements.
+struct PackedVector {
+  uint8_t depth_multiple = 1;  // its elements are padded to a multiple, after kr
+  uint8_t bytes = 0;           // scale, sum, bias
+  uint8_t block_bytes = 0;     // for each block of int4 weights
+};
+
 struct KernelRow {
   std::string_view name;  // variant, ISA, and the tile where one ISA has several
   Variant variant;
   Tier tier;
-  uint32_t required;           // FeatureBits
-  std::string_view gemm = {};  // the provider's names; empty: gemv_only
+  uint32_t required;               // FeatureBits
+  std::string_view gemm = {};      // the provider's names; empty: gemv_only
+  LhsForm lhs = LhsForm::kPacked;  // of the GEMM
   GemvInfo gemv = {};
   std::string_view imatmul = {};  // indirect convolution; empty: none
   // Packing: mr rows of the left-hand side, nr columns of the right-hand side, kr values of k
-  // together, in sr pieces. m_step and n_step are the granularity at which work can be split.
+  // together, in sr pieces.
   Extent mr, nr;
   uint8_t kr, sr;
+  PackedVector lhs_vector = {}, rhs_vector = {};
+  // Depth at which the GEMM likes to cut its sums, a multiple of kr; 0: it cannot be cut.
+  uint16_t k_block = 0;
+  // Scratch memory that a task has from its begin to its end, beside what packing needs.
+  uint16_t task_bytes = 0;
+  // The granularity at which work can be split.
   Extent m_step, n_step;
   // Of the values of k that share a scale: their number is a multiple of this.
   uint8_t k_multiple = 1;

@@ -30,53 +30,53 @@ class FloatGemm final : public PanelGemm {
  public:
   FloatGemm(const FloatFunctions& functions, const KernelRow& kernel, const GemmProblem& problem,
             size_t vl)
-      : PanelGemm(kernel, problem, vl, PackedDepth(kernel, problem) * sizeof(Element),
-                  (1 + PackedDepth(kernel, problem)) * sizeof(Element)),
-        functions_(functions) {}
+      : PanelGemm(kernel, problem, vl), functions_(functions) {}
 
-  void PackLhs(const void* lhs, size_t lhs_stride, size_t m, void* packed) const override {
+  void PackRows(const RawRows& rows, size_t m, std::byte* /*scratch*/,
+                std::byte* packed) const override {
     if (functions_.pack_lhs == nullptr) {
-      const auto* row = static_cast<const std::byte*>(lhs);
-      auto* to = static_cast<std::byte*>(packed);
-      for (size_t i = 0; i < m; ++i, row += lhs_stride) {
-        to = std::copy_n(row, k_ * sizeof(Element), to);
+      for (size_t i = 0; i < m; ++i) {
+        packed = std::copy_n(rows.base + i * rows.stride, k_ * sizeof(Element), packed);
       }
       return;
     }
-    functions_.pack_lhs(m, k_, mr_, kr_, sr_, 0, lhs, lhs_stride, packed);
+    functions_.pack_lhs(m, k_, mr_, kr_, sr_, 0, rows.base, rows.stride, packed);
   }
 
-  void PackLhsIndirect(const void* const* pointers, size_t offset, const void* padding, size_t m,
-                       void* packed) const override {
-    functions_.pack_lhs_indirect(m, taps_, channels_, pointers, offset, padding, packed);
-  }
-
-  void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
-            void* out, size_t out_stride, const OutputStage& stage) const override {
-    const void* rhs = Panel(rhs_packed, n0);
+  void Gemm(const GemmBlock& block, const OutputStage& stage) const override {
+    const std::byte* lhs = PackedData(block);
+    const void* rhs = Panel(block);
     if (functions_.gemm == nullptr) {
       // Selection keeps such rows to single rows; more are still right, one by one.
-      const auto* row = static_cast<const std::byte*>(lhs_packed);
-      auto* to = static_cast<std::byte*>(out);
-      for (size_t i = 0; i < m; ++i, row += k_ * sizeof(Element), to += out_stride) {
-        Gemv(row, rhs_packed, n0, n, to, stage);
+      for (size_t i = 0; i < block.m; ++i) {
+        GemvOf(lhs + i * k_ * sizeof(Element), rhs, block.n, block.out + i * block.out_stride,
+               stage);
       }
     } else if (is_indirect_) {
-      functions_.imatmul(m, n, taps_, channels_, lhs_packed, rhs, out, out_stride, stage.min,
-                         stage.max);
+      functions_.imatmul(block.m, block.n, taps_, channels_, lhs, rhs, block.out, block.out_stride,
+                         stage.min, stage.max);
     } else {
-      functions_.gemm(m, n, k_, lhs_packed, rhs, out, out_stride, sizeof(Element), stage.min,
-                      stage.max);
+      functions_.gemm(block.m, block.n, k_, lhs, rhs, block.out, block.out_stride, sizeof(Element),
+                      stage.min, stage.max);
     }
   }
 
-  void Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
-            const OutputStage& stage) const override {
-    functions_.gemv(1, n, k_, lhs, k_ * sizeof(Element), Panel(rhs_packed, n0), out,
-                    n * sizeof(Element), sizeof(Element), stage.min, stage.max);
+  void Gemv(const GemmBlock& block, const OutputStage& stage) const override {
+    GemvOf(std::get<RawRows>(block.lhs).base, Panel(block), block.n, block.out, stage);
   }
 
  private:
+  void PackPointers(const void* const* pointers, const void* padding, size_t m,
+                    std::byte* packed) const override {
+    functions_.pack_lhs_indirect(m, taps_, channels_, pointers, /*offset=*/0, padding, packed);
+  }
+
+  void GemvOf(const std::byte* row, const void* rhs, size_t n, std::byte* out,
+              const OutputStage& stage) const {
+    functions_.gemv(1, n, k_, row, k_ * sizeof(Element), rhs, out, n * sizeof(Element),
+                    sizeof(Element), stage.min, stage.max);
+  }
+
   void PackPanel(const RhsSource& source, size_t n0, size_t n, void* panel) const override {
     const Element* bias = AtOrNull<Element>(source.bias, n0);
     const void* panel_bias = bias != nullptr ? bias : ZeroBias();

@@ -5,9 +5,9 @@
 
 namespace switchyard::kleidiai {
 
-PanelGemm::PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl,
-                     size_t lhs_row_bytes, size_t rhs_column_bytes)
-    : n_(problem.n),
+PanelGemm::PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl)
+    : PackedGemm(PackedLayout(kernel, problem, vl)),
+      n_(problem.n),
       k_(problem.k),
       taps_(problem.op == GemmOperator::kConv2d ? problem.taps : 1),
       channels_(problem.op == GemmOperator::kConv2d ? problem.channels_per_tap : problem.k),
@@ -17,22 +17,19 @@ PanelGemm::PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t
       mr_(kernel.mr.At(vl)),
       nr_(kernel.nr.At(vl)),
       kr_(kernel.kr),
-      sr_(kernel.sr),
-      lhs_row_bytes_(lhs_row_bytes),
-      panel_bytes_(nr_ * rhs_column_bytes) {
-  m_step_ = kernel.m_step.At(vl);
-  n_step_ = kernel.n_step.At(vl);
-  if (!is_indirect_) {
-    gemv_n_step_ = kernel.gemv.n_step.At(vl);
-    gemv_packs_lhs_ = kernel.gemv.lhs == LhsForm::kPacked;
-  }
-}
+      sr_(kernel.sr) {}
 
 void PanelGemm::PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const {
   auto* panel = static_cast<std::byte*>(packed);
-  for (const size_t end = n0 + n; n0 < end; n0 += nr_, panel += panel_bytes_) {
+  for (const size_t end = n0 + n; n0 < end; n0 += nr_, panel += layout_.RhsOffset(nr_)) {
     PackPanel(source, n0, std::min(nr_, end - n0), panel);
   }
+}
+
+void PanelGemm::PackTaps(const Taps& taps, size_t m, std::byte* scratch, std::byte* packed) const {
+  auto** pointers = reinterpret_cast<const void**>(scratch);
+  taps.FillPointers(m, layout_.m_step(), pointers);
+  PackPointers(pointers, taps.padding, m, packed);
 }
 
 const void* ZeroBias() {

@@ -1,5 +1,5 @@
-// What the packed products of all variants have in common: sizes, and packing of the right-hand
-// side one panel (nr columns) at a time, with bounded scratch.
+// What the packed products of all variants have in common: packing of the right-hand side one panel
+// (nr columns) at a time, with bounded scratch.
 #pragma once
 
 #include <algorithm>
@@ -12,35 +12,31 @@
 
 namespace switchyard::kleidiai {
 
-constexpr size_t RoundUp(size_t value, size_t multiple) {
-  return CeilDivide(value, multiple) * multiple;
-}
-
 class PanelGemm : public PackedGemm {
  public:
-  size_t RhsBytes() const final { return CeilDivide(n_, nr_) * panel_bytes_; }
-  size_t RhsOffset(size_t n0) const final { return n0 / nr_ * panel_bytes_; }
   void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const final;
-  size_t LhsBytes(size_t m) const final { return RoundUp(m, mr_) * lhs_row_bytes_; }
-  size_t LhsOffset(size_t m0) const final { return m0 * lhs_row_bytes_; }
+  // KleidiAI takes taps as a table of pointers.
+  void PackTaps(const Taps& taps, size_t m, std::byte* scratch, std::byte* packed) const final;
 
-  // Variants and rows without these are never asked for them.
-  void PackLhsIndirect(const void* const*, size_t, const void*, size_t, void*) const override {}
-  size_t GemvLhsBytes() const override { return 0; }
-  void PackGemvLhs(const void*, void*) const override {}
+  // Variants and rows without it are never asked for it.
+  void PackGemvRow(const std::byte*, std::byte*, std::byte*) const override {}
 
  protected:
-  // `lhs_row_bytes` and `rhs_column_bytes`: what one packed row and column take, with everything
-  // that is stored beside the elements. `vl` is in 32-bit lanes.
-  PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl, size_t lhs_row_bytes,
-            size_t rhs_column_bytes);
+  // `vl` is in 32-bit lanes.
+  PanelGemm(const KernelRow& kernel, const GemmProblem& problem, size_t vl);
 
   // Packs columns [n0, n0 + n), n <= nr, to `panel`.
   virtual void PackPanel(const RhsSource& source, size_t n0, size_t n, void* panel) const = 0;
+  // pointers[ceil(m / m_step)][taps][m_step], one of them `padding` where a tap is.
+  virtual void PackPointers(const void* const* /*pointers*/, const void* /*padding*/, size_t /*m*/,
+                            std::byte* /*packed*/) const {}
 
   // Where column n0, a multiple of nr, is in the packed right-hand side.
-  const std::byte* Panel(const void* rhs_packed, size_t n0) const {
-    return static_cast<const std::byte*>(rhs_packed) + RhsOffset(n0);
+  const std::byte* Panel(const GemmBlock& block) const {
+    return block.rhs + layout_.RhsOffset(block.n0);
+  }
+  static const std::byte* PackedData(const GemmBlock& block) {
+    return std::get<PackedRows>(block.lhs).data;
   }
 
   const size_t n_, k_;
@@ -49,16 +45,7 @@ class PanelGemm : public PackedGemm {
   const bool rhs_is_kxn_;
   const DataType rhs_type_;
   const size_t mr_, nr_, kr_, sr_;
-
- private:
-  const size_t lhs_row_bytes_, panel_bytes_;
 };
-
-// Elements of k as a Conv2d or plain product packs them: each tap is padded by itself.
-constexpr size_t PackedDepth(const KernelRow& kernel, const GemmProblem& problem) {
-  if (problem.op != GemmOperator::kConv2d) return RoundUp(problem.k, kernel.kr);
-  return problem.taps * RoundUp(problem.channels_per_tap, kernel.kr);
-}
 
 // The row of a table of functions that serves `kernel`; null if there is none.
 template <typename Functions>

@@ -55,41 +55,39 @@ Requantize ParamsOf(const OutputStage& stage) {
 
 class Pqs8Gemm final : public PanelGemm {
  public:
-  // Beside its elements a column has its bias and factor.
   Pqs8Gemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
-      : PanelGemm(kernel, problem, vl, PackedDepth(kernel, problem),
-                  PackedDepth(kernel, problem) + sizeof(int32_t) + sizeof(float)),
-        functions_(functions) {}
+      : PanelGemm(kernel, problem, vl), functions_(functions) {}
 
-  void PackLhs(const void* lhs, size_t lhs_stride, size_t m, void* packed) const override {
-    kai_run_lhs_pack_x8p2vlx4_x8_sme(m, k_, mr_, kr_, sr_, 0, lhs, lhs_stride, packed);
+  void PackRows(const RawRows& rows, size_t m, std::byte* /*scratch*/,
+                std::byte* packed) const override {
+    kai_run_lhs_pack_x8p2vlx4_x8_sme(m, k_, mr_, kr_, sr_, 0, rows.base, rows.stride, packed);
   }
 
-  void PackLhsIndirect(const void* const* pointers, size_t offset, const void* padding, size_t m,
-                       void* packed) const override {
-    kai_run_lhs_imatmul_pack_x8p2vlx4_x8p_sme(m, taps_, channels_, pointers, offset, padding,
-                                              packed);
-  }
-
-  void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
-            void* out, size_t out_stride, const OutputStage& stage) const override {
+  void Gemm(const GemmBlock& block, const OutputStage& stage) const override {
     const Requantize params = ParamsOf(stage);
-    const void* rhs = Panel(rhs_packed, n0);
     if (is_indirect_) {
-      functions_.imatmul(m, n, taps_, channels_, lhs_packed, rhs, out, out_stride, &params);
+      functions_.imatmul(block.m, block.n, taps_, channels_, PackedData(block), Panel(block),
+                         block.out, block.out_stride, &params);
     } else {
-      functions_.gemm(m, n, k_, lhs_packed, rhs, out, out_stride, sizeof(int8_t), &params);
+      functions_.gemm(block.m, block.n, k_, PackedData(block), Panel(block), block.out,
+                      block.out_stride, sizeof(int8_t), &params);
     }
   }
 
-  void Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
-            const OutputStage& stage) const override {
+  void Gemv(const GemmBlock& block, const OutputStage& stage) const override {
     const Requantize params = ParamsOf(stage);
-    functions_.gemv(1, n, k_, lhs, Panel(rhs_packed, n0), out, n, sizeof(int8_t), &params);
+    functions_.gemv(1, block.n, k_, std::get<RawRows>(block.lhs).base, Panel(block), block.out,
+                    block.n, sizeof(int8_t), &params);
   }
 
  private:
+  void PackPointers(const void* const* pointers, const void* padding, size_t m,
+                    std::byte* packed) const override {
+    kai_run_lhs_imatmul_pack_x8p2vlx4_x8p_sme(m, taps_, channels_, pointers, /*offset=*/0, padding,
+                                              packed);
+  }
+
   void PackPanel(const RhsSource& source, size_t n0, size_t n, void* panel) const override {
     const int8_t* weights = static_cast<const int8_t*>(source.weights);
     if (rhs_is_kxn_) {

@@ -75,11 +75,6 @@ constexpr auto kFunctions = BuiltFunctions(
     }),
     kTable);
 
-// What the columns of a panel take: nibbles and a bf16 scale for each block, the sum and the bias.
-constexpr size_t ColumnBytes(size_t k, size_t block_length) {
-  return (block_length / 2 + sizeof(uint16_t)) * (k / block_length) + sizeof(float) + sizeof(float);
-}
-
 // Columns [n0, n0 + n) of nibbles [k, total_n] as [n, k]. k is even.
 void TransposeNibbles(const uint8_t* source, size_t total_n, size_t k, size_t n0, size_t n,
                       uint8_t* target) {
@@ -99,20 +94,18 @@ class Qb4wGemm final : public Qp8Gemm {
  public:
   Qb4wGemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
-      : Qp8Gemm(kernel, problem, vl, ColumnBytes(problem.k, problem.block_length)),
-        functions_(functions),
-        block_length_(problem.block_length) {}
+      : Qp8Gemm(kernel, problem, vl), functions_(functions), block_length_(problem.block_length) {}
 
-  void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
-            void* out, size_t out_stride, const OutputStage& stage) const override {
-    functions_.gemm(m, n, k_, block_length_, lhs_packed, Panel(rhs_packed, n0),
-                    static_cast<float*>(out), out_stride, sizeof(float), stage.min, stage.max);
+  void Gemm(const GemmBlock& block, const OutputStage& stage) const override {
+    functions_.gemm(block.m, block.n, k_, block_length_, PackedData(block), Panel(block),
+                    reinterpret_cast<float*>(block.out), block.out_stride, sizeof(float), stage.min,
+                    stage.max);
   }
 
-  void Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
-            const OutputStage& stage) const override {
-    functions_.gemv(1, n, k_, block_length_, lhs, Panel(rhs_packed, n0), static_cast<float*>(out),
-                    n * sizeof(float), sizeof(float), stage.min, stage.max);
+  void Gemv(const GemmBlock& block, const OutputStage& stage) const override {
+    functions_.gemv(1, block.n, k_, block_length_, PackedData(block), Panel(block),
+                    reinterpret_cast<float*>(block.out), block.n * sizeof(float), sizeof(float),
+                    stage.min, stage.max);
   }
 
  private:

@@ -48,23 +48,20 @@ constexpr auto kFunctions = BuiltFunctions(
 
 class Qc8wGemm final : public Qp8Gemm {
  public:
-  // Beside its elements a column has its sum, scale and bias.
   Qc8wGemm(const Functions& functions, const KernelRow& kernel, const GemmProblem& problem,
            size_t vl)
-      : Qp8Gemm(kernel, problem, vl,
-                Qp8Depth(problem.k) + sizeof(int32_t) + sizeof(float) + sizeof(float)),
-        functions_(functions) {}
+      : Qp8Gemm(kernel, problem, vl), functions_(functions) {}
 
-  void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
-            void* out, size_t out_stride, const OutputStage& stage) const override {
-    functions_.gemm(m, n, k_, lhs_packed, Panel(rhs_packed, n0), static_cast<float*>(out),
-                    out_stride, sizeof(float), stage.min, stage.max);
+  void Gemm(const GemmBlock& block, const OutputStage& stage) const override {
+    functions_.gemm(block.m, block.n, k_, PackedData(block), Panel(block),
+                    reinterpret_cast<float*>(block.out), block.out_stride, sizeof(float), stage.min,
+                    stage.max);
   }
 
-  void Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
-            const OutputStage& stage) const override {
-    functions_.gemv(1, n, k_, lhs, Panel(rhs_packed, n0), static_cast<float*>(out),
-                    n * sizeof(float), sizeof(float), stage.min, stage.max);
+  void Gemv(const GemmBlock& block, const OutputStage& stage) const override {
+    functions_.gemv(1, block.n, k_, PackedData(block), Panel(block),
+                    reinterpret_cast<float*>(block.out), block.n * sizeof(float), sizeof(float),
+                    stage.min, stage.max);
   }
 
  private:

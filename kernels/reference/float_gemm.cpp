@@ -6,6 +6,7 @@
 // that by the bounds in f16.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "kernels/reference/reference.h"
@@ -32,9 +33,7 @@ class FloatGemm final : public ReferenceGemm {
   using Bits = typename Element::Bits;
 
  public:
-  // Beside its elements a column has its bias, behind them.
-  FloatGemm(const KernelRow& row, const GemmProblem& problem)
-      : ReferenceGemm(row, problem, RowBytes(problem.k), RowBytes(problem.k) + sizeof(float)) {}
+  FloatGemm(const KernelRow& row, const GemmProblem& problem) : ReferenceGemm(row, problem) {}
 
  private:
   // Whole words, so that what follows is aligned.
@@ -42,12 +41,13 @@ class FloatGemm final : public ReferenceGemm {
     return CeilDivide(k * sizeof(Bits), sizeof(float)) * sizeof(float);
   }
 
-  void PackRow(const void* row, void* packed) const override {
+  void PackRow(const std::byte* row, std::byte* packed) const override {
     std::memcpy(packed, row, problem_.k * sizeof(Bits));
   }
 
-  void PackColumn(const RhsSource& source, size_t n, void* packed) const override {
-    auto* elements = static_cast<Bits*>(packed);
+  // Behind its elements a column has its bias.
+  void PackColumn(const RhsSource& source, size_t n, std::byte* packed) const override {
+    auto* elements = reinterpret_cast<Bits*>(packed);
     for (size_t k = 0; k < problem_.k; ++k) {
       const size_t i = WeightIndex(n, k);
       elements[k] =
@@ -57,20 +57,30 @@ class FloatGemm final : public ReferenceGemm {
     }
     const float bias =
         source.bias == nullptr ? 0 : Element::Load(static_cast<const Bits*>(source.bias)[n]);
-    std::memcpy(static_cast<std::byte*>(packed) + RowBytes(problem_.k), &bias, sizeof(bias));
+    std::memcpy(packed + RowBytes(problem_.k), &bias, sizeof(bias));
   }
 
-  void Multiply(const void* row, const void* column, const OutputStage& stage,
-                void* out) const override {
-    const auto* x = static_cast<const Bits*>(row);
-    const auto* w = static_cast<const Bits*>(column);
-    float sum;
-    std::memcpy(&sum, static_cast<const std::byte*>(column) + RowBytes(problem_.k), sizeof(sum));
-    for (size_t k = 0; k < problem_.k; ++k) sum += Element::Load(x[k]) * Element::Load(w[k]);
-    const float rounded = Element::Load(Element::Store(sum));
+  Sum Begin(const std::byte* column) const override {
+    Sum bias;
+    std::memcpy(&bias, column + RowBytes(problem_.k), sizeof(bias));
+    return bias;
+  }
+
+  Sum Add(Sum bytes, const std::byte* elements, const std::byte* column, size_t k0, size_t count,
+          const std::byte* /*scratch*/) const override {
+    const auto* x = reinterpret_cast<const Bits*>(elements);
+    const auto* w = reinterpret_cast<const Bits*>(column) + k0;
+    auto sum = std::bit_cast<float>(bytes);
+    for (size_t k = 0; k < count; ++k) sum += Element::Load(x[k]) * Element::Load(w[k]);
+    return std::bit_cast<Sum>(sum);
+  }
+
+  void Store(Sum bytes, const std::byte* /*row*/, const std::byte* /*column*/,
+             const OutputStage& stage, std::byte* out) const override {
+    const float rounded = Element::Load(Element::Store(std::bit_cast<float>(bytes)));
     const float min = Element::Load(Element::Store(stage.min));
     const float max = Element::Load(Element::Store(stage.max));
-    *static_cast<Bits*>(out) = Element::Store(std::min(std::max(rounded, min), max));
+    *reinterpret_cast<Bits*>(out) = Element::Store(std::min(std::max(rounded, min), max));
   }
 };
 

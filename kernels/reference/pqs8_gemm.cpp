@@ -6,6 +6,7 @@
 // with factor = lhs scale * weight scale / output scale. A tap outside the image holds zx.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -17,52 +18,68 @@ namespace {
 
 // What a column has behind its elements.
 struct Column {
-  int64_t start;  // b - zx * sum of w
+  int32_t start;  // b - zx * sum of w
   float factor;
-  float unused;  // no padding: packed weights are compared by their bytes
+  uint64_t unused;  // packed weights are compared by their bytes
 };
 
+// Sums wrap around on the way, as those of every kernel do, and are exact where the whole fits.
 class Pqs8Gemm final : public ReferenceGemm {
  public:
-  Pqs8Gemm(const KernelRow& row, const GemmProblem& problem)
-      : ReferenceGemm(row, problem, RowBytes(problem.k), RowBytes(problem.k) + sizeof(Column)) {}
+  Pqs8Gemm(const KernelRow& row, const GemmProblem& problem) : ReferenceGemm(row, problem) {}
 
  private:
   static constexpr size_t RowBytes(size_t k) {
     return CeilDivide(k, sizeof(float)) * sizeof(float);
   }
 
-  void PackRow(const void* row, void* packed) const override {
+  void PackRow(const std::byte* row, std::byte* packed) const override {
     std::memcpy(packed, row, problem_.k);
   }
 
-  void PackColumn(const RhsSource& source, size_t n, void* packed) const override {
+  void PackColumn(const RhsSource& source, size_t n, std::byte* packed) const override {
     const auto* weights = static_cast<const int8_t*>(source.weights);
-    auto* elements = static_cast<int8_t*>(packed);
-    int64_t sum = 0;
+    auto* elements = reinterpret_cast<int8_t*>(packed);
+    uint32_t sum = 0;
     for (size_t k = 0; k < problem_.k; ++k) {
       elements[k] = weights[WeightIndex(n, k)];
-      sum += elements[k];
+      sum += static_cast<uint32_t>(elements[k]);
     }
     const int32_t bias = source.bias == nullptr ? 0 : static_cast<const int32_t*>(source.bias)[n];
-    const Column column{bias - source.lhs_zero_point * sum, source.scales[n], 0};
-    std::memcpy(elements + RowBytes(problem_.k), &column, sizeof(column));
+    const auto start =
+        static_cast<uint32_t>(bias) - static_cast<uint32_t>(source.lhs_zero_point) * sum;
+    const Column column{static_cast<int32_t>(start), source.scales[n], 0};
+    std::memcpy(packed + RowBytes(problem_.k), &column, sizeof(column));
   }
 
-  void Multiply(const void* row, const void* packed_column, const OutputStage& stage,
-                void* out) const override {
-    const auto* x = static_cast<const int8_t*>(row);
-    const auto* w = static_cast<const int8_t*>(packed_column);
+  Column ColumnOf(const std::byte* packed) const {
     Column column;
-    std::memcpy(&column, w + RowBytes(problem_.k), sizeof(column));
-    int64_t sum = column.start;
-    for (size_t k = 0; k < problem_.k; ++k) sum += int64_t{x[k]} * w[k];
+    std::memcpy(&column, packed + RowBytes(problem_.k), sizeof(column));
+    return column;
+  }
+
+  Sum Begin(const std::byte* column) const override {
+    return std::bit_cast<Sum>(ColumnOf(column).start);
+  }
+
+  Sum Add(Sum bytes, const std::byte* elements, const std::byte* column, size_t k0, size_t count,
+          const std::byte* /*scratch*/) const override {
+    const auto* x = reinterpret_cast<const int8_t*>(elements);
+    const auto* w = reinterpret_cast<const int8_t*>(column) + k0;
+    auto sum = std::bit_cast<uint32_t>(bytes);
+    for (size_t k = 0; k < count; ++k) sum += static_cast<uint32_t>(x[k] * w[k]);
+    return std::bit_cast<Sum>(sum);
+  }
+
+  void Store(Sum bytes, const std::byte* /*row*/, const std::byte* column, const OutputStage& stage,
+             std::byte* out) const override {
     // Bounds first: a float beyond them is no integer that fits.
     const float low = static_cast<float>(stage.quantized_min - stage.quantized_zero_point);
     const float high = static_cast<float>(stage.quantized_max - stage.quantized_zero_point);
-    const float scaled = std::nearbyint(static_cast<float>(sum) * column.factor);
+    const auto sum = static_cast<float>(std::bit_cast<int32_t>(bytes));
+    const float scaled = std::nearbyint(sum * ColumnOf(column).factor);
     const auto y = static_cast<int32_t>(std::clamp(scaled, low, high)) + stage.quantized_zero_point;
-    *static_cast<int8_t*>(out) = static_cast<int8_t>(y);
+    *reinterpret_cast<int8_t*>(out) = static_cast<int8_t>(y);
   }
 };
 

@@ -1,67 +1,103 @@
 #include "kernels/reference/reference.h"
 
+#include <algorithm>
 #include <cstring>
+
+#include "runtime/base/checked_math.h"
 
 namespace switchyard::reference {
 
-ReferenceGemm::ReferenceGemm(const KernelRow& row, const GemmProblem& problem, size_t row_bytes,
-                             size_t column_bytes)
-    : problem_(problem),
-      row_bytes_(row_bytes),
-      column_bytes_(column_bytes),
+namespace {
+
+constexpr size_t kNoVectors = 0;
+
+}  // namespace
+
+ReferenceGemm::ReferenceGemm(const KernelRow& row, const GemmProblem& problem)
+    : PackedGemm(PackedLayout(row, problem, kNoVectors)),
+      problem_(problem),
       lhs_element_bytes_(ElementBits(problem.lhs_type) / 8),
-      output_element_bytes_(ElementBits(problem.output_type) / 8) {
-  constexpr size_t kNoVectors = 0;
-  m_step_ = row.m_step.At(kNoVectors);
-  n_step_ = row.n_step.At(kNoVectors);
-  if (problem.op == GemmOperator::kConv2d) return;
-  gemv_n_step_ = row.gemv.n_step.At(kNoVectors);
-  gemv_packs_lhs_ = row.gemv.lhs == LhsForm::kPacked;
-}
+      output_element_bytes_(ElementBits(problem.output_type) / 8) {}
 
 void ReferenceGemm::PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const {
-  auto* column = static_cast<std::byte*>(packed);
-  for (size_t j = 0; j < n; ++j, column += column_bytes_) PackColumn(source, n0 + j, column);
+  auto* columns = static_cast<std::byte*>(packed);
+  for (size_t j = 0; j < n; ++j) PackColumn(source, n0 + j, columns + layout_.RhsOffset(j));
 }
 
-void ReferenceGemm::PackLhs(const void* lhs, size_t lhs_stride, size_t m, void* packed) const {
-  const auto* from = static_cast<const std::byte*>(lhs);
-  auto* to = static_cast<std::byte*>(packed);
-  for (size_t i = 0; i < m; ++i) PackRow(from + i * lhs_stride, to + i * row_bytes_);
+void ReferenceGemm::PackRows(const RawRows& rows, size_t m, std::byte* /*scratch*/,
+                             std::byte* packed) const {
+  for (size_t i = 0; i < m; ++i) {
+    PackRow(rows.base + i * rows.stride, packed + layout_.LhsOffset(i));
+  }
+}
+
+void ReferenceGemm::PackGemvRow(const std::byte* row, std::byte* /*scratch*/,
+                                std::byte* packed) const {
+  PackRow(row, packed);
 }
 
 // Packing a tap changes none of its elements, so they are gathered where the packed row wants them.
-void ReferenceGemm::PackLhsIndirect(const void* const* pointers, size_t offset, const void* padding,
-                                    size_t m, void* packed) const {
-  const size_t tap_bytes = problem_.channels_per_tap * lhs_element_bytes_;
+void ReferenceGemm::PackTaps(const Taps& taps, size_t m, std::byte* scratch,
+                             std::byte* packed) const {
+  const size_t step = layout_.m_step(), tap_bytes = problem_.channels_per_tap * lhs_element_bytes_;
+  auto** pointers = reinterpret_cast<const void**>(scratch);
+  taps.FillPointers(m, step, pointers);
   for (size_t i = 0; i < m; ++i) {
-    auto* to = static_cast<std::byte*>(packed) + i * row_bytes_;
-    const void* const* pointer = pointers + i / m_step_ * m_step_ * problem_.taps + i % m_step_;
-    for (size_t tap = 0; tap < problem_.taps; ++tap, pointer += m_step_, to += tap_bytes) {
-      const auto address = reinterpret_cast<uintptr_t>(*pointer);
-      const auto* from =
-          *pointer == padding ? padding : reinterpret_cast<const void*>(address + offset);
-      std::memcpy(to, from, tap_bytes);
+    std::byte* to = packed + layout_.LhsOffset(i);
+    const void* const* pointer = pointers + i / step * step * problem_.taps + i % step;
+    for (size_t tap = 0; tap < problem_.taps; ++tap, pointer += step, to += tap_bytes) {
+      std::memcpy(to, *pointer, tap_bytes);
     }
   }
 }
 
-void ReferenceGemm::Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0,
-                         size_t n, void* out, size_t out_stride, const OutputStage& stage) const {
-  const auto* row = static_cast<const std::byte*>(lhs_packed);
-  const auto* columns = static_cast<const std::byte*>(rhs_packed) + n0 * column_bytes_;
-  auto* out_row = static_cast<std::byte*>(out);
-  for (size_t i = 0; i < m; ++i, row += row_bytes_, out_row += out_stride) {
-    for (size_t j = 0; j < n; ++j) {
-      Multiply(row, columns + j * column_bytes_, stage, out_row + j * output_element_bytes_);
+ReferenceGemm::Sum ReferenceGemm::AddRow(Sum sum, const GemmBlock& block, size_t i,
+                                         const std::byte* column) const {
+  if (const auto* packed = std::get_if<PackedRows>(&block.lhs)) {
+    const std::byte* row = packed->data + layout_.LhsOffset(i);
+    return Add(sum, row + block.k0 * lhs_element_bytes_, column, block.k0, block.k, block.scratch);
+  }
+  if (const auto* rows = std::get_if<RawRows>(&block.lhs)) {
+    const std::byte* row = rows->base + i * rows->stride;
+    return Add(sum, row + block.k0 * lhs_element_bytes_, column, block.k0, block.k, block.scratch);
+  }
+  const Taps& taps = std::get<Taps>(block.lhs);
+  const size_t channels = problem_.channels_per_tap, end = block.k0 + block.k;
+  for (size_t k = block.k0; k < end;) {
+    const size_t first = k % channels, count = std::min(channels - first, end - k);
+    const std::byte* tap = taps.At(i, k / channels);
+    sum = Add(sum, tap + first * lhs_element_bytes_, column, k, count, block.scratch);
+    k += count;
+  }
+  return sum;
+}
+
+void ReferenceGemm::Gemm(const GemmBlock& block, const OutputStage& stage) const {
+  const auto* packed = std::get_if<PackedRows>(&block.lhs);
+  for (size_t i = 0; i < block.m; ++i) {
+    for (size_t j = 0; j < block.n; ++j) {
+      const std::byte* column = block.rhs + layout_.RhsOffset(block.n0 + j);
+      std::byte* sums = block.sums + i * block.sums_stride + j * sizeof(Sum);
+      Sum sum;
+      if (block.k0 == 0) {
+        sum = Begin(column);
+      } else {
+        std::memcpy(&sum, sums, sizeof(sum));
+      }
+      sum = AddRow(sum, block, i, column);
+      if (block.k0 + block.k < problem_.k) {
+        std::memcpy(sums, &sum, sizeof(sum));
+      } else {
+        const std::byte* row = packed == nullptr ? nullptr : packed->data + layout_.LhsOffset(i);
+        Store(sum, row, column, stage,
+              block.out + i * block.out_stride + j * output_element_bytes_);
+      }
     }
   }
 }
 
-// A raw row is what packing would make of it.
-void ReferenceGemm::Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
-                         const OutputStage& stage) const {
-  Gemm(lhs, rhs_packed, 1, n0, n, out, 0, stage);
+void ReferenceGemm::Gemv(const GemmBlock& block, const OutputStage& stage) const {
+  Gemm(block, stage);
 }
 
 std::unique_ptr<PackedGemm> MakePackedGemm(const KernelRow& row, const GemmProblem& problem,

@@ -1,5 +1,7 @@
 // The five variants in plain C++, from the formulas (the numerics of each are stated beside its
-// function). Meant to be read, and to show what every other provider must give.
+// function). Meant to be read, and to show what every other provider must give. Between them they
+// use all that a provider may: packed and raw rows and taps, sums cut in pieces, scratch memory,
+// the begin and end of a task.
 //
 // A packed row or column is contiguous: its elements, then what belongs to it (scale, sum, bias).
 #pragma once
@@ -25,36 +27,35 @@ std::unique_ptr<PackedGemm> MakeFloatGemm(const KernelRow& row, const GemmProble
 std::unique_ptr<PackedGemm> MakeQp8Gemm(const KernelRow& row, const GemmProblem& problem);
 std::unique_ptr<PackedGemm> MakePqs8Gemm(const KernelRow& row, const GemmProblem& problem);
 
-// What all have in common: where rows and columns start, and the loops over them.
+// What all have in common: the loops over rows and columns.
 class ReferenceGemm : public PackedGemm {
  public:
-  size_t RhsBytes() const final { return problem_.n * column_bytes_; }
-  size_t RhsOffset(size_t n0) const final { return n0 * column_bytes_; }
   void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const final;
+  void PackRows(const RawRows& rows, size_t m, std::byte* scratch, std::byte* packed) const final;
+  void PackGemvRow(const std::byte* row, std::byte* scratch, std::byte* packed) const final;
+  void PackTaps(const Taps& taps, size_t m, std::byte* scratch, std::byte* packed) const final;
 
-  size_t LhsBytes(size_t m) const final { return m * row_bytes_; }
-  size_t LhsOffset(size_t m0) const final { return m0 * row_bytes_; }
-  void PackLhs(const void* lhs, size_t lhs_stride, size_t m, void* packed) const final;
-  void PackLhsIndirect(const void* const* pointers, size_t offset, const void* padding, size_t m,
-                       void* packed) const final;
-  size_t GemvLhsBytes() const final { return row_bytes_; }
-  void PackGemvLhs(const void* lhs, void* packed) const final { PackRow(lhs, packed); }
-
-  void Gemm(const void* lhs_packed, const void* rhs_packed, size_t m, size_t n0, size_t n,
-            void* out, size_t out_stride, const OutputStage& stage) const final;
-  void Gemv(const void* lhs, const void* rhs_packed, size_t n0, size_t n, void* out,
-            const OutputStage& stage) const final;
+  void Gemm(const GemmBlock& block, const OutputStage& stage) const final;
+  void Gemv(const GemmBlock& block, const OutputStage& stage) const final;
 
  protected:
-  // Bytes of a packed row and of a packed column; both are multiples of 4.
-  ReferenceGemm(const KernelRow& row, const GemmProblem& problem, size_t row_bytes,
-                size_t column_bytes);
+  ReferenceGemm(const KernelRow& row, const GemmProblem& problem);
 
-  virtual void PackRow(const void* row, void* packed) const = 0;
-  virtual void PackColumn(const RhsSource& source, size_t n, void* packed) const = 0;
-  // One element of the product, of a packed row and column.
-  virtual void Multiply(const void* row, const void* column, const OutputStage& stage,
-                        void* out) const = 0;
+  virtual void PackRow(const std::byte* row, std::byte* packed) const = 0;
+  virtual void PackColumn(const RhsSource& source, size_t n, std::byte* packed) const = 0;
+
+  // A sum on its way: 4 bytes that each variant reads as it likes.
+  struct Sum {
+    std::byte bytes[4];
+  };
+  // The sum before any product, of a packed column.
+  virtual Sum Begin(const std::byte* column) const = 0;
+  // Adds the products of depths [k, k + count), of which `elements` are the row's first.
+  virtual Sum Add(Sum sum, const std::byte* elements, const std::byte* column, size_t k,
+                  size_t count, const std::byte* scratch) const = 0;
+  // One element of the output. `row` is packed, or null where rows are raw.
+  virtual void Store(Sum sum, const std::byte* row, const std::byte* column,
+                     const OutputStage& stage, std::byte* out) const = 0;
 
   // Where element (n, k) of the weights is, in elements.
   size_t WeightIndex(size_t n, size_t k) const {
@@ -64,7 +65,8 @@ class ReferenceGemm : public PackedGemm {
   const GemmProblem problem_;
 
  private:
-  const size_t row_bytes_, column_bytes_;
+  Sum AddRow(Sum sum, const GemmBlock& block, size_t i, const std::byte* column) const;
+
   const size_t lhs_element_bytes_, output_element_bytes_;
 };
 

@@ -17,6 +17,8 @@ inline constexpr Yield kYieldEverywhere[] = {
 // Rows and columns are packed one by one; work is cut at other steps in each direction, so that
 // whoever mixes them up is found out.
 inline constexpr Extent kOne = {.fixed = 1};
+// Sums are cut often, so that small tests have pieces.
+inline constexpr uint16_t kDepth = 24;
 inline constexpr Extent kRows = {.fixed = 4}, kColumns = {.fixed = 8}, kGemvColumns = {.fixed = 16};
 
 inline constexpr auto kTable = std::to_array<KernelRow>({
@@ -25,12 +27,15 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .tier = Tier::kReference,
      .required = 0,
      .gemm = "reference_gemm_f32",
+     .lhs = LhsForm::kRaw,
      .gemv = {"reference_gemv_f32", LhsForm::kRaw, kGemvColumns},
      .imatmul = "reference_imatmul_f32",
      .mr = kOne,
      .nr = kOne,
      .kr = 1,
      .sr = 1,
+     .rhs_vector = {.bytes = 4},
+     .k_block = kDepth,
      .m_step = kRows,
      .n_step = kColumns,
      .lhs_layout = "reference_f32",
@@ -46,6 +51,9 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .nr = kOne,
      .kr = 1,
      .sr = 1,
+     .lhs_vector = {.depth_multiple = 2},
+     .rhs_vector = {.depth_multiple = 2, .bytes = 4},
+     .k_block = kDepth,
      .m_step = kRows,
      .n_step = kColumns,
      .lhs_layout = "reference_f16",
@@ -60,6 +68,8 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .nr = kOne,
      .kr = 1,
      .sr = 1,
+     .lhs_vector = {.depth_multiple = 32, .bytes = 8},
+     .rhs_vector = {.depth_multiple = 32, .bytes = 16},
      .m_step = kRows,
      .n_step = kColumns,
      .lhs_layout = "reference_qp8",
@@ -74,6 +84,9 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .nr = kOne,
      .kr = 1,
      .sr = 1,
+     .lhs_vector = {.depth_multiple = 4},
+     .rhs_vector = {.depth_multiple = 4, .bytes = 16},
+     .k_block = kDepth,
      .m_step = kRows,
      .n_step = kColumns,
      .lhs_layout = "reference_s8",
@@ -88,6 +101,9 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .nr = kOne,
      .kr = 1,
      .sr = 1,
+     .lhs_vector = {.depth_multiple = 32, .bytes = 8},
+     .rhs_vector = {.depth_multiple = 32, .bytes = 4, .block_bytes = 4},
+     .task_bytes = 16,
      .m_step = kRows,
      .n_step = kColumns,
      .k_multiple = 32,

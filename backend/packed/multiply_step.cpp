@@ -1,0 +1,216 @@
+#include "backend/packed/multiply_step.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "backend/packed/rhs_source.h"
+#include "backend/parallel/parallel.h"
+#include "runtime/base/checked_math.h"
+
+namespace switchyard {
+
+MultiplyStep::MultiplyStep(MultiplyParts parts)
+    : step_(std::move(parts.step)),
+      kernel_(parts.kernel),
+      stage_(parts.stage),
+      cpu_(parts.environment.cpu),
+      thread_pool_(parts.environment.thread_pool),
+      threads_(parts.environment.workers.threads),
+      lhs_element_bytes_(ElementBits(parts.problem.lhs_type) / 8),
+      output_element_bytes_(ElementBits(parts.problem.output_type) / 8),
+      gemm_(std::move(parts.gemm)),
+      gemm_n_(parts.problem.n),
+      gemm_k_(parts.problem.k) {
+  memory_.problem = parts.problem;
+}
+
+Status MultiplyStep::AddWeights(const RhsSource& source, std::string key,
+                                const PackedEnvironment& environment) {
+  SWITCHYARD_ASSIGN(auto packed, environment.weights.Get({.kernel = kernel_,
+                                                          .problem = problem(),
+                                                          .gemm = *gemm_,
+                                                          .source = source,
+                                                          .key = std::move(key)},
+                                                         environment));
+  weights_.push_back(std::move(packed));
+  return {};
+}
+
+Status MultiplyStep::AddNodeWeights(const Graph& graph, ConstantBytes constants,
+                                    const PackedEnvironment& environment) {
+  const NodeWeights weights(graph, graph.nodes[step_.node], problem(), constants);
+  for (size_t group = 0; group < problem().groups; ++group) {
+    SWITCHYARD_TRY(AddWeights(weights.Group(group), weights.Key(kernel_, group), environment));
+  }
+  return {};
+}
+
+Status MultiplyStep::Reshape(std::span<const Dims> shapes, const StepMemory& memory) {
+  memory_ = std::get<PackedStepMemory>(memory);
+  if (!memory_.is_empty && (problem().n != gemm_n_ || problem().k != gemm_k_)) {
+    gemm_ = MakePackedGemm(kernel_, problem(), cpu_);
+    gemm_n_ = problem().n;
+    gemm_k_ = problem().k;
+  }
+  return SetShapes(shapes);
+}
+
+std::string_view MultiplyStep::MicroKernelName() const {
+  if (memory_.is_empty) return "";
+  if (problem().op == GemmOperator::kConv2d) return kernel_.imatmul;
+  return IsGemv() ? kernel_.gemv.name : kernel_.gemm;
+}
+
+// A run of blocks on one thread, with its part of the scratch memory. Packed rows, and a packed
+// slice of a computed right-hand side, stay for the blocks after that need the same.
+class MultiplyStep::Task {
+ public:
+  Task(const MultiplyStep& step, const PackedMemory& memory, std::byte* scratch,
+       const std::byte* shared_rhs)
+      : step_(step),
+        gemm_(*step.gemm_),
+        memory_(memory),
+        scratch_(scratch),
+        shared_rhs_(shared_rhs) {
+    gemm_.BeginTask(scratch_);
+  }
+  ~Task() { gemm_.EndTask(scratch_); }
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+
+  void Run(size_t slice, size_t m_block, size_t n_block) {
+    const PackedStepMemory& needed = step_.memory_;
+    const Blocking& blocking = needed.blocking;
+    const GemmProblem& problem = needed.problem;
+    const size_t m0 = m_block * blocking.mc, n0 = n_block * blocking.nc;
+    const size_t out_stride = problem.groups * problem.n * step_.output_element_bytes_;
+    const Slice data = step_.SliceAt(slice, memory_);
+
+    GemmBlock block;
+    block.m = std::min(blocking.mc, step_.problem().m - m0);
+    block.n0 = n0;
+    block.n = std::min(blocking.nc, problem.n - n0);
+    block.rhs = Rhs(data);
+    block.out = data.out + m0 * out_stride + n0 * step_.output_element_bytes_;
+    block.out_stride = out_stride;
+    block.scratch = scratch_;
+    if (needed.is_cut_in_depth()) {
+      // The output holds sums where its elements are as large.
+      const bool in_output = step_.output_element_bytes_ == kSumBytes;
+      block.sums = in_output ? block.out : scratch_ + needed.sums_offset;
+      block.sums_stride = in_output ? out_stride : block.n * kSumBytes;
+    }
+    block.lhs = Rows(data, slice, m_block, m0, block.m);
+    for (block.k0 = 0; block.k0 < problem.k; block.k0 += blocking.kc) {
+      block.k = std::min(blocking.kc, problem.k - block.k0);
+      if (step_.IsGemv()) {
+        gemm_.Gemv(block, step_.stage_);
+      } else {
+        gemm_.Gemm(block, step_.stage_);
+      }
+    }
+  }
+
+ private:
+  const std::byte* Rhs(const Slice& data) {
+    if (!step_.has_computed_rhs()) return step_.weights_[data.rhs]->bytes.data();
+    if (shared_rhs_ != nullptr) return shared_rhs_;
+    std::byte* const packed = scratch_ + step_.memory_.rhs_offset;
+    if (packed_rhs_ != data.rhs) {
+      gemm_.PackRhs(step_.ComputedRhs(data.rhs, memory_), 0, step_.problem().n, packed);
+      packed_rhs_ = data.rhs;
+    }
+    return packed;
+  }
+
+  Lhs Rows(const Slice& data, size_t slice, size_t m_block, size_t m0, size_t m) {
+    const size_t stride = step_.problem().k * step_.lhs_element_bytes_;
+    const bool is_convolution = step_.problem().op == GemmOperator::kConv2d;
+    if (step_.memory_.lhs == LhsSource::kSharedPack) {
+      return PackedRows{memory_.packed_lhs[*step_.step_.packed_lhs] + gemm_.layout().LhsOffset(m0)};
+    }
+    Taps taps;
+    if (is_convolution) {
+      taps = step_.TapsAt(data.lhs);
+      taps.first_row = m0;
+    }
+    const RawRows rows{.base = data.lhs + (is_convolution ? 0 : m0 * stride), .stride = stride};
+    if (step_.memory_.lhs == LhsSource::kRaw) {
+      if (is_convolution) return taps;
+      return rows;
+    }
+    std::byte* const packed = scratch_ + step_.memory_.rows_offset;
+    if (packed_slice_ == slice && packed_block_ == m_block) return PackedRows{packed};
+    if (is_convolution) {
+      gemm_.PackTaps(taps, m, scratch_, packed);
+    } else if (step_.IsGemv()) {
+      gemm_.PackGemvRow(rows.base, scratch_, packed);
+    } else {
+      gemm_.PackRows(rows, m, scratch_, packed);
+    }
+    packed_slice_ = slice;
+    packed_block_ = m_block;
+    return PackedRows{packed};
+  }
+
+  static constexpr size_t kNone = SIZE_MAX;
+  const MultiplyStep& step_;
+  const PackedGemm& gemm_;
+  const PackedMemory& memory_;
+  std::byte* const scratch_;
+  const std::byte* const shared_rhs_;
+  size_t packed_slice_ = kNone, packed_block_ = kNone, packed_rhs_ = kNone;
+};
+
+void MultiplyStep::RunSlices(const PackedMemory& memory, size_t first, size_t count,
+                             const std::byte* shared_rhs) const {
+  const size_t m_blocks = memory_.blocking.m_blocks, n_blocks = memory_.blocking.n_blocks;
+  const size_t blocks = count * m_blocks * n_blocks, tasks = std::min(memory_.tasks, blocks);
+  std::byte* const scratch = memory.scratch + memory_.shared_bytes;
+  ParallelFor(thread_pool_, tasks, 1, 1, 1, [&](size_t t, size_t, size_t, size_t) {
+    Task task(*this, memory, scratch + t * memory_.task_bytes, shared_rhs);
+    for (size_t block = t * blocks / tasks; block < (t + 1) * blocks / tasks; ++block) {
+      const size_t slice = first + block / (m_blocks * n_blocks);
+      const size_t in_slice = block % (m_blocks * n_blocks);
+      // Rows outside where they are packed for it, else columns, so that the next block reads the
+      // same panel of weights.
+      if (memory_.lhs == LhsSource::kPackPerBlock) {
+        task.Run(slice, in_slice / n_blocks, in_slice % n_blocks);
+      } else {
+        task.Run(slice, in_slice % m_blocks, in_slice / m_blocks);
+      }
+    }
+  });
+}
+
+void MultiplyStep::PackComputedRhs(const RhsSource& source, std::byte* packed) const {
+  const PackedLayout& layout = gemm_->layout();
+  const size_t columns = CeilDivide(problem().n, layout.n_step() * threads_) * layout.n_step();
+  ParallelFor(thread_pool_, problem().n, 1, columns, 1,
+              [&](size_t n0, size_t, size_t count, size_t) {
+                gemm_->PackRhs(source, n0, count, packed + layout.RhsOffset(n0));
+              });
+}
+
+void MultiplyStep::Run(const PackedMemory& memory) const {
+  if (memory_.is_empty) {
+    RunEmpty(memory);
+    return;
+  }
+  if (!has_computed_rhs() || !memory_.blocking.slices_in_turn) {
+    RunSlices(memory, 0, num_slices(), nullptr);
+    return;
+  }
+  size_t packed_rhs = SIZE_MAX;
+  for (size_t i = 0; i < num_slices(); ++i) {
+    const size_t rhs = SliceAt(i, memory).rhs;
+    if (rhs != packed_rhs) PackComputedRhs(ComputedRhs(rhs, memory), memory.scratch);
+    packed_rhs = rhs;
+    RunSlices(memory, i, 1, memory.scratch);
+  }
+}
+
+}  // namespace switchyard
