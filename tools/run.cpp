@@ -13,18 +13,21 @@
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "tools/program_trace.h"
+#include "tools/scalar_types.h"
 
 namespace switchyard::tools {
 namespace {
 
 using nlohmann::ordered_json;
 
-std::optional<ArrayType> ArrayTypeOf(ElementType type) {
+ArrayType ArrayTypeOf(ElementType type) {
   switch (type) {
     case ElementType::kF32:
       return ArrayType::kF32;
     case ElementType::kF16:
       return ArrayType::kF16;
+    case ElementType::kBF16:
+      return ArrayType::kBF16;
     case ElementType::kInt8:
       return ArrayType::kInt8;
     case ElementType::kUInt8:
@@ -33,10 +36,8 @@ std::optional<ArrayType> ArrayTypeOf(ElementType type) {
       return ArrayType::kInt32;
     case ElementType::kInt64:
       return ArrayType::kInt64;
-    case ElementType::kBF16:
-      return std::nullopt;
   }
-  return std::nullopt;
+  return ArrayType::kF32;
 }
 
 // The value of a graph that an argument is, with the .npy type of its elements.
@@ -51,24 +52,23 @@ Outcome<std::vector<External>> Externals(std::string_view object, const Graph& g
   for (const Value& value : graph.values) {
     if (!value.external_id) continue;
     std::optional<ElementType> element = ExternalElementType(value.type);
-    std::optional<ArrayType> array = element ? ArrayTypeOf(*element) : std::nullopt;
-    if (!array) {
-      return Fail(ExitCode::kUnsupported, "{}: argument {} is {}, which .npy has no type for",
+    if (!element) {
+      return Fail(ExitCode::kUnsupported, "{}: argument {} is {}, which no host's tensor can be",
                   object, *value.external_id, Describe(value));
     }
-    externals[*value.external_id] = {&value, *element, *array};
+    externals[*value.external_id] = {&value, *element, ArrayTypeOf(*element)};
   }
   return externals;
 }
 
 Outcome<OwnedTensor> ToTensor(std::string_view object, size_t id, const External& external,
                               const Array& array) {
-  if (array.type != external.array_type || array.shape.size() > kMaxRank ||
+  if (!Holds(array.type, external.array_type) || array.shape.size() > kMaxRank ||
       !IsWithin(Dims(array.shape), external.value->dims)) {
     return Fail(ExitCode::kUsage,
                 "{}: input with external id {} is {}, expected {} {} or less, in the order in "
                 "which the payload has its dimensions",
-                object, id, Describe(array), Name(external.array_type),
+                object, id, Describe(array), ExpectedTypeText(external.array_type),
                 ToString(external.value->dims));
   }
   OwnedTensor tensor(external.element_type, array.shape);
@@ -148,7 +148,7 @@ struct Summary {
 
 Summary Summarize(const Array& array) {
   Summary summary;
-  for (size_t i = 0; i < array.NumElements(); ++i) {
+  for (size_t i = 0; i < array.NumNumbers(); ++i) {
     double value = array.At(i);
     if (!std::isfinite(value)) {
       ++summary.not_finite;
@@ -165,7 +165,7 @@ Summary Summarize(const Array& array) {
 
 std::string LineOf(const Array& array, const Summary& summary) {
   std::string line = Describe(array);
-  if (array.NumElements() == 0) line += " (empty)";
+  if (array.NumNumbers() == 0) line += " (empty)";
   if (summary.finite > 0) {
     line += std::format("  min {:.6g}  max {:.6g}  mean {:.6g}", summary.min, summary.max,
                         summary.mean);
@@ -284,17 +284,19 @@ Outcome<std::vector<Array>> RunProgram(const RunOptions& options, ModelFile& mod
 Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::ostream& out) {
   if (options.threads) SWITCHYARD_TRY(SetThreads(*options.threads));
   SWITCHYARD_ASSIGN(ModelFile model, OpenModelFile(options.file, options.data));
+  const Program* const program = model.program ? &*model.program : nullptr;
+  const std::string method =
+      options.method.value_or(program != nullptr ? DefaultMethod(*program) : "");
   std::vector<Array> inputs;
-  for (const std::filesystem::path& path : options.inputs) {
-    SWITCHYARD_ASSIGN(Array array, ReadNpy(path));
+  for (size_t i = 0; i < options.inputs.size(); ++i) {
+    SWITCHYARD_ASSIGN(Array array, ReadInput(options.inputs[i], program, method, i));
     inputs.push_back(std::move(array));
   }
   std::vector<Array> outputs;
   Timeline timeline;
   Timeline* const traced = options.trace ? &timeline : nullptr;
   std::string thread = "payload";
-  if (model.program) {
-    const std::string method = options.method.value_or(DefaultMethod(*model.program));
+  if (program != nullptr) {
     SWITCHYARD_ASSIGN(outputs, RunProgram(options, model, method, std::move(inputs), traced));
     thread = "method " + method;
   } else if (options.method || options.etdump) {
