@@ -13,6 +13,7 @@
 
 #include "runtime/base/checked_math.h"
 #include "tools/layout.h"
+#include "tools/run_times.h"
 #include "tools/scalar_types.h"
 
 // ExecuTorch's SDK exports these without a header that declares them.
@@ -258,7 +259,8 @@ Outcome<void> ProgramRunner::LoadMethod(const std::string& method, et::EventTrac
 }
 
 Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
-                                               std::span<const MethodInput> inputs) {
+                                               std::span<const MethodInput> inputs,
+                                               uint64_t* nanoseconds) {
   SWITCHYARD_TRY(LoadMethod(method));
   std::string object = std::format("{}: method {}", impl_->object, method);
   auto meta = impl_->module->method_meta(method);
@@ -288,7 +290,9 @@ Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
     values.emplace_back(tensors.back());
   }
   HostLog::Get().Clear();
+  const uint64_t start = Now();
   auto outputs = impl_->module->execute(method, values);
+  if (nanoseconds != nullptr) *nanoseconds = Now() - start;
   if (!outputs.ok()) return HostFailure(object, outputs.error(), "executing it");
 
   std::vector<Array> arrays;
