@@ -94,7 +94,8 @@ bool IsDeepF16Product(const Graph& graph, const Node& node) {
   return ProductOf(graph, node).k >= kMaxF16Depth && InputIs(graph, node, kF16);
 }
 bool IsF16Arithmetic(const Graph& graph, const Node& node) {
-  if (MovesData(node)) return false;
+  // XNNPACK moves f16 on every CPU.
+  if (Info(node.kind).moves_data) return false;
   if (!AnyActivation(graph, node, [](DataType type) { return type == kF16; })) return false;
   // The plain conversions are instructions of the base architecture.
   return node.kind != NodeKind::kConvert || !IsFloat(graph.values[node.inputs[0]].type) ||
@@ -292,23 +293,6 @@ const Remedy* FindRemedy(RemedyAction action, const Graph& graph, const Node& no
     if (remedy.action == action && remedy.cpu(cpu) && remedy.node(graph, node)) return &remedy;
   }
   return nullptr;
-}
-
-bool MovesData(const Node& node) {
-  switch (node.kind) {
-    case NodeKind::kStaticTranspose:
-    case NodeKind::kStaticReshape:
-    case NodeKind::kStaticSlice:
-    case NodeKind::kStaticConstantPad:
-    case NodeKind::kConcatenate2:
-    case NodeKind::kConcatenate3:
-    case NodeKind::kConcatenate4:
-    case NodeKind::kConcatenate5:
-    case NodeKind::kCopy:
-      return true;
-    default:
-      return false;
-  }
 }
 
 bool IsWeight(const Node& node, size_t i) {

@@ -629,6 +629,7 @@ DrawnGraph Drawing::Draw() {
   const size_t wanted = source_.Between(1, kMaxNodes);
   constexpr size_t kTries = 24;
   for (size_t i = 0; i < kTries && b_.graph().nodes.size() < wanted; ++i) {
+    static_assert(std::size(kKinds) == kNumNodeKinds);
     const KindRow& row = source_.Of(kKinds);
     (this->*row.draw)(row.kind);
   }
