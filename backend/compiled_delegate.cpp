@@ -104,7 +104,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
       graph_, NodesWithOwnStep(graph_, cpu_), routes_, bounds, packed_host(),
       {.limit = options_.max_workspace_bytes, .is_forced = !options_.routes.force_kernel.empty()});
   SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
-  report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, StockRemedies(graph_, cpu_));
+  report_ = MakeReport(graph_, bounds, routes_, plan_, cpu_, workers_, StockRemedies(graph_, cpu_));
   ReportWeights();
 
   // What is left of the constants is in packed weights and kept_constants_.

@@ -9,15 +9,18 @@
 
 namespace switchyard {
 
-Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteOptions& options) {
+Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const ExplainRequest& request) {
   DecomposeGraph(graph);
   FuseGraph(graph);
   SWITCHYARD_ASSIGN(const std::vector<ShapeRange> ranges, SettleShapes(graph));
   const std::vector<Dims> shapes = UpperEnds(ranges);
-  SWITCHYARD_ASSIGN(const std::vector<Route> routes,
-                    RouteGraph(graph, GraphIndex(graph), shapes, KernelTable(), cpu, options));
-  const Plan plan = MakePlan(graph, NodesWithOwnStep(graph, cpu), routes);
-  return MakeReport(graph, shapes, routes, plan, cpu, StockRemedies(graph, cpu));
+  SWITCHYARD_TRY(CheckFootprint(graph, LowerEnds(ranges), request.max_workspace_bytes));
+  SWITCHYARD_ASSIGN(std::vector<Route> routes, RouteGraph(graph, GraphIndex(graph), shapes,
+                                                          KernelTable(), cpu, request.routes));
+  const Plan plan = FitPlan(
+      graph, NodesWithOwnStep(graph, cpu), routes, shapes, {cpu.allowed, request.workers},
+      {.limit = request.max_workspace_bytes, .is_forced = !request.routes.force_kernel.empty()});
+  return MakeReport(graph, shapes, routes, plan, cpu, request.workers, StockRemedies(graph, cpu));
 }
 
 std::vector<StockRemedy> AllStockRemedies() {

@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "backend/options.h"
+#include "backend/plan/packed_memory.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
 #include "kernels/cpu/mask.h"
@@ -11,8 +13,16 @@
 
 namespace switchyard {
 
-// `graph` may have been decomposed and fused already. Errors: as SettleShapes and RouteGraph.
-Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const RouteOptions& options);
+// What a load would be told.
+struct ExplainRequest {
+  RouteOptions routes;
+  uint64_t max_workspace_bytes = kDefaultMaxWorkspaceBytes;
+  WorkerCounts workers;
+};
+
+// The report of a delegate that is loaded with the same options. `graph` may have been decomposed
+// and fused already. Errors: as SettleShapes and RouteGraph, MemoryAllocationFailed.
+Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const ExplainRequest& request);
 
 // Every row of the table of what stock XNNPACK gets wrong.
 std::vector<StockRemedy> AllStockRemedies();

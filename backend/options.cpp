@@ -10,7 +10,7 @@ std::span<const OptionRow> BackendOptionTable() {
   // this file would be made.
   static const OptionRow table[] = {
       {.key = kOptionMaxWorkspaceBytes,
-       .default_value = int64_t{4} << 30,
+       .default_value = int64_t{kDefaultMaxWorkspaceBytes},
        .scope = OptionScope::kBoth,
        .min = 0,
        .max = std::numeric_limits<int64_t>::max(),

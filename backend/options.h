@@ -22,6 +22,8 @@ inline constexpr std::string_view kOptionCpuFeatures = "cpu_features";
 inline constexpr std::string_view kOptionSmeThreads = "sme_threads";
 inline constexpr std::string_view kOptionProfileOperators = "profile_operators";
 
+inline constexpr uint64_t kDefaultMaxWorkspaceBytes = uint64_t{4} << 30;
+
 // ExecuTorch's numbers.
 enum class WorkspaceSharing : uint8_t { kDisabled = 0, kPerModel = 1, kGlobal = 2 };
 

@@ -82,6 +82,15 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
         ->allow_extra_args(false);
     explain->add_flag("--all", options.explain.all_nodes,
                       "Also the nodes that always run on stock XNNPACK");
+    explain
+        ->add_option("--threads", options.explain.threads,
+                     "Threads of the pool that the model would be loaded with")
+        ->capture_default_str()
+        ->check(CLI::Range(uint32_t{1}, kMaxThreads));
+    explain
+        ->add_option("--max-workspace-bytes", options.explain.max_workspace_bytes,
+                     "The load option: kernels that need more give way")
+        ->capture_default_str();
     explain->add_flag("--json", options.explain.json, "Write JSON");
     explain->callback([&] { action = [&] { return Explain(options.explain, out); }; });
 

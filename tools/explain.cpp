@@ -80,7 +80,10 @@ Outcome<ExitCode> Explain(const ExplainOptions& options, std::ostream& out) {
     for (const CpuFeatures& cpu : cpus) {
       Result<Graph> graph = ReadPayload(delegate.payload, model.named_data.get());
       if (!graph) return FailWith(object, graph.error());
-      Result<RouteReport> report = ExplainGraph(*std::move(graph), cpu, {});
+      Result<RouteReport> report = ExplainGraph(*std::move(graph), cpu,
+                                                {.routes = {},
+                                                 .max_workspace_bytes = options.max_workspace_bytes,
+                                                 .workers = {.threads = options.threads}});
       if (!report) return FailWith(object, report.error());
       reports.push_back(*std::move(report));
     }

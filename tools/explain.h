@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backend/options.h"
 #include "tools/failure.h"
 
 namespace switchyard::tools {
@@ -16,6 +17,8 @@ struct ExplainOptions {
   std::vector<std::string> cpus;  // as kernels/cpu/mask.h takes them; empty: the host
   bool all_nodes = false;         // also those that no rule speaks about
   bool json = false;
+  size_t threads = 1;  // of the pool that the model would be loaded with
+  uint64_t max_workspace_bytes = kDefaultMaxWorkspaceBytes;
 };
 
 // Errors: Usage (no such CPU), InvalidFile.

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "backend/plan/packed_memory.h"
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
@@ -16,6 +17,6 @@ namespace switchyard {
 // `remedies` by NodeIndex: what applies to a node where it is stock.
 RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
                        std::span<const Route> routes, const Plan& plan, const MaskedCpu& cpu,
-                       std::vector<std::vector<StockRemedy>> remedies);
+                       const WorkerCounts& workers, std::vector<std::vector<StockRemedy>> remedies);
 
 }  // namespace switchyard

@@ -24,6 +24,22 @@ void AddStockForms(const Plan& plan, std::span<NodeReport> nodes) {
   }
 }
 
+// How packed nodes are cut.
+void AddBlockings(const Graph& graph, std::span<const Dims> shapes, std::span<const Route> routes,
+                  const Plan& plan, const PackedHost& host, std::span<NodeReport> nodes) {
+  for (const Step& any : plan.steps) {
+    const auto* const step = std::get_if<PackedStep>(&any);
+    if (step == nullptr) continue;
+    const PackedStepMemory memory =
+        MeasurePackedStep(graph, *step, routes[step->route], shapes, host);
+    KernelReport& kernel = *nodes[step->node].kernel;
+    kernel.mc = memory.blocking.mc;
+    kernel.nc = memory.blocking.nc;
+    kernel.kc = memory.blocking.kc;
+    kernel.tasks = memory.tasks;
+  }
+}
+
 // Multiply-accumulates of a judged node at the bounds.
 uint64_t NodeMacs(std::span<const Dims> shapes, const Node& node) {
   const auto count = [&](ValueIndex value) {
@@ -104,6 +120,7 @@ std::string_view Name(StockForm form) {
 
 RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
                        std::span<const Route> routes, const Plan& plan, const MaskedCpu& cpu,
+                       const WorkerCounts& workers,
                        std::vector<std::vector<StockRemedy>> remedies) {
   RouteReport report;
   report.cpu = cpu;
@@ -132,6 +149,7 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
     if (!entry.kernel) entry.remedies = std::move(remedies[n]);
   }
   AddStockForms(plan, report.nodes);
+  AddBlockings(graph, shapes, routes, plan, {cpu.allowed, workers}, report.nodes);
   return report;
 }
 

@@ -37,6 +37,9 @@ struct KernelReport {
   std::string name;
   // Its micro-kernels: for many rows (of a convolution the indirect one), and for one. Empty: none.
   std::string gemm, gemv;
+  // How the product is cut at the bounds: rows, columns and depth of a block, and parallel tasks
+  // for the threads that the report is for. All 0 where there is nothing to multiply.
+  size_t mc = 0, nc = 0, kc = 0, tasks = 0;
 };
 
 // A row that was passed over.

@@ -40,8 +40,11 @@ std::string Number(uint64_t number) { return std::to_string(number); }
 
 std::string KernelJson(const NodeReport& node) {
   if (!node.kernel) return "null";
-  return std::format(R"({{"name":{},"gemm":{},"gemv":{}}})", Quoted(node.kernel->name),
-                     QuotedOrNull(node.kernel->gemm), QuotedOrNull(node.kernel->gemv));
+  const KernelReport& kernel = *node.kernel;
+  return std::format(
+      R"({{"name":{},"gemm":{},"gemv":{},"blocking":{{"mc":{},"nc":{},"kc":{},"tasks":{}}}}})",
+      Quoted(kernel.name), QuotedOrNull(kernel.gemm), QuotedOrNull(kernel.gemv), kernel.mc,
+      kernel.nc, kernel.kc, kernel.tasks);
 }
 
 std::string StockJson(const NodeReport& node) {

@@ -360,10 +360,11 @@ TEST(MemoryLimit, BoundsFarAboveUseAreNotCounted) {
     auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
     ASSERT_TRUE(runner) << runner.error().ToString();
     // As `explain` says, whatever the bounds need.
-    RouteOptions routes;
-    routes.packed_kernels = packed;
+    ExplainRequest request;
+    request.routes.packed_kernels = packed;
+    request.max_workspace_bytes = uint64_t{1} << 20;
     const auto explained =
-        ExplainGraph(*ReadPayload(payload->bytes, nullptr), HostCpuFeatures(), routes);
+        ExplainGraph(*ReadPayload(payload->bytes, nullptr), HostCpuFeatures(), request);
     ASSERT_TRUE(explained) << explained.error().ToString();
     EXPECT_EQ(LoadedReport(*runner->handle()).NumPacked(), explained->NumPacked());
     const auto run = [&](size_t height, size_t width) {

@@ -124,9 +124,9 @@ TEST(StockRoute, WithoutAMaskPackingOffIsOneIsland) {
 
 TEST(StockRoute, ExplainedOnAnyHost) {
   const auto explain = [](const MaskedCpu& cpu, bool packed_kernels) {
-    RouteOptions options;
-    options.packed_kernels = packed_kernels;
-    const auto report = ExplainGraph(Product(), cpu, options);
+    ExplainRequest request;
+    request.routes.packed_kernels = packed_kernels;
+    const auto report = ExplainGraph(Product(), cpu, request);
     EXPECT_TRUE(report) << report.error().ToString();
     return report ? report->nodes[0] : NodeReport();
   };

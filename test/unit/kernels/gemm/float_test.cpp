@@ -103,6 +103,7 @@ class FloatGemm : public testing::TestWithParam<std::string> {
     const float limit = shape.integer ? 2.0f : 0.5f;
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const GemmRun run{
+        .row = kernel,
         .gemm = *gemm,
         .shape = shape,
         .rhs = {.weights = weight_bytes.data(), .bias = shape.bias ? bias_bytes.data() : nullptr},

@@ -142,12 +142,13 @@ std::string WhatIsMissing(const KernelRow& kernel) {
 }
 
 GuardedBuffer GemmRun::PackRhs(bool in_slices) const {
-  GuardedBuffer packed(gemm.RhsBytes());
+  const PackedLayout& layout = gemm.layout();
+  GuardedBuffer packed(layout.RhsBytes());
   if (in_slices) {
-    const size_t step = gemm.n_step();
+    const size_t step = layout.n_step();
     for (size_t slice = (shape.n + step - 1) / step; slice-- > 0;) {
       gemm.PackRhs(rhs, slice * step, std::min(step, shape.n - slice * step),
-                   packed.data() + gemm.RhsOffset(slice * step));
+                   packed.data() + layout.RhsOffset(slice * step));
     }
   } else {
     gemm.PackRhs(rhs, 0, shape.n, packed.data());
@@ -156,10 +157,47 @@ GuardedBuffer GemmRun::PackRhs(bool in_slices) const {
   return packed;
 }
 
+GuardedBuffer GemmRun::Scratch() const {
+  GuardedBuffer scratch(std::max<size_t>(1, gemm.layout().TaskScratchBytes(shape.m)));
+  gemm.BeginTask(scratch.data());
+  return scratch;
+}
+
+// One output row of m pixels, whose window is one row of taps: any of them may be padding.
+std::vector<ptrdiff_t> GemmRun::TapOffsets() const {
+  std::vector<ptrdiff_t> offsets;
+  for (size_t i = 0; i < shape.m; ++i) {
+    for (size_t tap = 0; tap < shape.taps; ++tap) {
+      const size_t element = (i * shape.taps + tap) * shape.channels;
+      offsets.push_back((*is_padding)(i, tap) != 0
+                            ? TapTable::kPadding
+                            : static_cast<ptrdiff_t>(element * lhs_element_bytes));
+    }
+  }
+  return offsets;
+}
+
+namespace {
+
+constexpr ptrdiff_t kNoOffset[] = {0};
+
+TapTable TableOf(const GemmCase& shape, const std::vector<ptrdiff_t>& offsets) {
+  return {.vertical = kNoOffset,
+          .horizontal = offsets,
+          .output_width = shape.m,
+          .pixels = shape.m,
+          .kernel_height = 1,
+          .kernel_width = shape.taps};
+}
+
+}  // namespace
+
 GuardedBuffer GemmRun::PackLhs(bool in_blocks) const {
-  GuardedBuffer packed(gemm.LhsBytes(shape.m));
+  const PackedLayout& layout = gemm.layout();
+  GuardedBuffer packed(layout.LhsBytes(shape.m));
+  GuardedBuffer scratch = Scratch();
   const size_t row_bytes = shape.k * lhs_element_bytes;
-  const size_t step = gemm.m_step();
+  const size_t step = layout.m_step();
   const size_t block = in_blocks ? step : shape.m;
   const size_t blocks = (shape.m + block - 1) / block;
 
@@ -171,73 +209,110 @@ GuardedBuffer GemmRun::PackLhs(bool in_blocks) const {
     }
     for (size_t b = blocks; b-- > 0;) {
       const size_t m0 = b * block;
-      gemm.PackLhs(rows.data() + m0 * stride, stride, std::min(block, shape.m - m0),
-                   packed.data() + gemm.LhsOffset(m0));
+      gemm.PackRows({.base = rows.data() + m0 * stride, .stride = stride},
+                    std::min(block, shape.m - m0), scratch.data(),
+                    packed.data() + layout.LhsOffset(m0));
     }
   } else {
-    // Pointers are relative to the image, which the offset moves to where it lies.
-    constexpr size_t kOffset = 4096;
     GuardedBuffer image(shape.m * row_bytes);
     std::memcpy(image.data(), lhs, image.size());
     GuardedBuffer pad(shape.channels * lhs_element_bytes);
     std::memcpy(pad.data(), padding, pad.size());
-    const size_t steps = (shape.m + step - 1) / step;
-    std::vector<const void*> pointers(steps * shape.taps * step, nullptr);
-    for (size_t i = 0; i < shape.m; ++i) {
-      for (size_t tap = 0; tap < shape.taps; ++tap) {
-        const std::byte* pixel =
-            image.data() + i * row_bytes + tap * shape.channels * lhs_element_bytes;
-        pointers[(i / step * shape.taps + tap) * step + i % step] =
-            (*is_padding)(i, tap) != 0
-                ? static_cast<const void*>(pad.data())
-                : reinterpret_cast<const void*>(reinterpret_cast<uintptr_t>(pixel) - kOffset);
-      }
-    }
-    const GuardedBuffer table = GuardedBuffer::Of(pointers);
+    const std::vector<ptrdiff_t> offsets = TapOffsets();
+    const TapTable table = TableOf(shape, offsets);
     for (size_t b = blocks; b-- > 0;) {
       const size_t m0 = b * block;
-      gemm.PackLhsIndirect(table.as<const void*>() + m0 * shape.taps, kOffset, pad.data(),
-                           std::min(block, shape.m - m0), packed.data() + gemm.LhsOffset(m0));
+      const Taps taps{
+          .table = &table, .base = image.data(), .padding = pad.data(), .first_row = m0};
+      gemm.PackTaps(taps, std::min(block, shape.m - m0), scratch.data(),
+                    packed.data() + layout.LhsOffset(m0));
     }
   }
+  EXPECT_TRUE(packed.FrontIsIntact());
+  EXPECT_TRUE(scratch.FrontIsIntact());
+  return packed;
+}
+
+GuardedBuffer GemmRun::PackGemvRow() const {
+  GuardedBuffer packed(gemm.layout().LhsBytes(1));
+  GuardedBuffer scratch = Scratch();
+  GuardedBuffer row(shape.k * lhs_element_bytes);
+  std::memcpy(row.data(), lhs, row.size());
+  gemm.PackGemvRow(row.data(), scratch.data(), packed.data());
   EXPECT_TRUE(packed.FrontIsIntact());
   return packed;
 }
 
 std::vector<std::byte> GemmRun::Run(Mode mode) const {
+  const PackedLayout& layout = gemm.layout();
   const bool in_tiles = mode == Mode::kTiles || mode == Mode::kGemvTiles;
   const bool is_gemv = mode == Mode::kGemv || mode == Mode::kGemvTiles;
   const GuardedBuffer rhs_packed = PackRhs(in_tiles);
   const size_t row_bytes = shape.n * output_element_bytes;
   const size_t stride = row_bytes + (shape.gaps ? kGapBytes : 0);
   GuardedBuffer out((shape.m - 1) * stride + row_bytes);
+  GuardedBuffer scratch = Scratch();
 
-  if (is_gemv) {
-    GuardedBuffer row(gemm.gemv_packs_lhs() ? gemm.GemvLhsBytes() : shape.k * lhs_element_bytes);
-    GuardedBuffer raw(shape.k * lhs_element_bytes);
-    std::memcpy(raw.data(), lhs, raw.size());
-    if (gemm.gemv_packs_lhs()) {
-      gemm.PackGemvLhs(raw.data(), row.data());
-    } else {
-      row = std::move(raw);
-    }
-    const size_t step = in_tiles ? gemm.gemv_n_step() : shape.n;
-    for (size_t n0 = 0; n0 < shape.n; n0 += step) {
-      gemm.Gemv(row.data(), rhs_packed.data(), n0, std::min(step, shape.n - n0),
-                out.data() + n0 * output_element_bytes, stage);
+  // Every form of the left-hand side, of which the row reads one.
+  const bool is_raw = (is_gemv ? row.gemv.lhs : row.lhs) == LhsForm::kRaw;
+  const size_t lhs_row_bytes = shape.k * lhs_element_bytes;
+  const size_t lhs_stride = lhs_row_bytes + (shape.gaps && !is_gemv ? kGapBytes : 0);
+  GuardedBuffer raw(is_raw ? (shape.m - 1) * lhs_stride + lhs_row_bytes : 1);
+  GuardedBuffer packed(1), image(1), pad(1);
+  std::vector<ptrdiff_t> offsets;
+  TapTable table;
+  if (!is_raw) {
+    packed = is_gemv ? PackGemvRow() : PackLhs(in_tiles);
+  } else if (is_padding == nullptr) {
+    for (size_t i = 0; i < shape.m; ++i) {
+      std::memcpy(raw.data() + i * lhs_stride, lhs + i * lhs_row_bytes, lhs_row_bytes);
     }
   } else {
-    const GuardedBuffer lhs_packed = PackLhs(in_tiles);
-    const size_t m_step = in_tiles ? gemm.m_step() : shape.m;
-    const size_t n_step = in_tiles ? gemm.n_step() : shape.n;
-    for (size_t m0 = 0; m0 < shape.m; m0 += m_step) {
-      for (size_t n0 = 0; n0 < shape.n; n0 += n_step) {
-        gemm.Gemm(lhs_packed.data() + gemm.LhsOffset(m0), rhs_packed.data(),
-                  std::min(m_step, shape.m - m0), n0, std::min(n_step, shape.n - n0),
-                  out.data() + m0 * stride + n0 * output_element_bytes, stride, stage);
+    image = GuardedBuffer(shape.m * lhs_row_bytes);
+    std::memcpy(image.data(), lhs, image.size());
+    pad = GuardedBuffer(shape.channels * lhs_element_bytes);
+    std::memcpy(pad.data(), padding, pad.size());
+    offsets = TapOffsets();
+    table = TableOf(shape, offsets);
+  }
+  const auto lhs_at = [&](size_t m0) -> Lhs {
+    if (!is_raw) return PackedRows{packed.data() + (is_gemv ? 0 : layout.LhsOffset(m0))};
+    if (is_padding != nullptr) {
+      return Taps{.table = &table, .base = image.data(), .padding = pad.data(), .first_row = m0};
+    }
+    return RawRows{.base = raw.data() + m0 * lhs_stride, .stride = lhs_stride};
+  };
+
+  const size_t m_step = in_tiles && !is_gemv ? layout.m_step() : shape.m;
+  const size_t n_step = !in_tiles ? shape.n : is_gemv ? layout.gemv_n_step() : layout.n_step();
+  const bool in_pieces = in_tiles && !is_gemv && row.k_block != 0;
+  const size_t k_step = in_pieces ? row.k_block : shape.k;
+  for (size_t m0 = 0; m0 < shape.m; m0 += m_step) {
+    for (size_t n0 = 0; n0 < shape.n; n0 += n_step) {
+      GemmBlock block{.lhs = lhs_at(m0),
+                      .rhs = rhs_packed.data(),
+                      .m = std::min(m_step, shape.m - m0),
+                      .n0 = n0,
+                      .n = std::min(n_step, shape.n - n0),
+                      .out = out.data() + m0 * stride + n0 * output_element_bytes,
+                      .out_stride = stride,
+                      .scratch = scratch.data()};
+      GuardedBuffer sums(block.m * block.n * kSumBytes);
+      block.sums = sums.data();
+      block.sums_stride = block.n * kSumBytes;
+      for (block.k0 = 0; block.k0 < shape.k; block.k0 += k_step) {
+        block.k = std::min(k_step, shape.k - block.k0);
+        if (is_gemv) {
+          gemm.Gemv(block, stage);
+        } else {
+          gemm.Gemm(block, stage);
+        }
       }
+      EXPECT_TRUE(sums.FrontIsIntact());
     }
   }
+  gemm.EndTask(scratch.data());
+  EXPECT_TRUE(scratch.FrontIsIntact());
 
   EXPECT_TRUE(out.FrontIsIntact());
   std::vector<std::byte> dense(shape.m * row_bytes);

@@ -57,6 +57,7 @@ std::string WhatIsMissing(const KernelRow& kernel);
 
 // A product with its operands as they lie in memory.
 struct GemmRun {
+  const KernelRow& row;
   const PackedGemm& gemm;
   const GemmCase& shape;
   RhsSource rhs;
@@ -70,14 +71,20 @@ struct GemmRun {
   const Matrix<uint8_t>* is_padding = nullptr;
   const std::byte* padding = nullptr;
 
-  // Dense outputs. kTiles packs and runs the smallest pieces that the steps allow, backwards;
-  // kWhole makes one call for each stage; kGemv needs m == 1.
+  // Dense outputs. kTiles packs and runs the smallest blocks that the steps allow, and cuts sums in
+  // depth where the row can, kWhole makes one call for each stage; kGemv needs m == 1.
   enum class Mode { kWhole, kTiles, kGemv, kGemvTiles };
   std::vector<std::byte> Run(Mode mode) const;
 
   // The packed right-hand side, packed at once or one n_step at a time.
   GuardedBuffer PackRhs(bool in_slices) const;
   GuardedBuffer PackLhs(bool in_blocks) const;
+  GuardedBuffer PackGemvRow() const;
+
+ private:
+  // What memory of tasks there is, begun.
+  GuardedBuffer Scratch() const;
+  std::vector<ptrdiff_t> TapOffsets() const;
 };
 
 // Values for tests: integers of at most `limit`, or reals between -1 and 1.

@@ -66,7 +66,8 @@ class Pqs8Gemm : public testing::TestWithParam<std::string> {
     const GuardedBuffer factor_bytes = GuardedBuffer::Of(factors);
     const GuardedBuffer padding_bytes =
         GuardedBuffer::Of(std::vector<int8_t>(shape.channels, static_cast<int8_t>(lhs_zero_point)));
-    const GemmRun run{.gemm = *gemm,
+    const GemmRun run{.row = kernel,
+                      .gemm = *gemm,
                       .shape = shape,
                       .rhs = {.weights = weight_bytes.data(),
                               .bias = shape.bias ? bias_bytes.data() : nullptr,

@@ -129,7 +129,8 @@ class Qp8Gemm : public testing::TestWithParam<std::string> {
     const GuardedBuffer block_scale_bytes = GuardedBuffer::Of(block_scales);
     const float limit = shape.integer ? 1000.0f : 0.5f;
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const GemmRun run{.gemm = *gemm,
+    const GemmRun run{.row = kernel,
+                      .gemm = *gemm,
                       .shape = shape,
                       .rhs = {.weights = weight_bytes.data(),
                               .bias = shape.bias ? bias_bytes.data() : nullptr,
@@ -213,8 +214,7 @@ class Qp8Gemm : public testing::TestWithParam<std::string> {
     const size_t depth = kernel.kr / kernel.sr;
     std::vector<QuantizedRow> rows;
     if (gemv) {
-      GuardedBuffer packed(run.gemm.GemvLhsBytes());
-      run.gemm.PackGemvLhs(run.lhs, packed.data());
+      const GuardedBuffer packed = run.PackGemvRow();
       rows.push_back(Unpack(packed.data(), 1, depth, run.shape.k, 0));
       return rows;
     }

@@ -59,6 +59,7 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_qsi8cxp_qsi8cx_neon.h"
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_x16p2vlx2b_x16_x16_sme.h"
+#include "kernels/kleidiai/rows.h"
 #include "test/unit/kernels/gemm/harness.h"
 
 namespace switchyard::test {
@@ -252,10 +253,10 @@ TEST_P(KleidiAiLayout, SizesAgreeWithTheGetters) {
                 n, k, nr, kr, sr, 32, kai_dt_bf16);
             break;
         }
-        EXPECT_EQ(gemm->LhsBytes(m), lhs) << "m " << m << " k " << k;
-        EXPECT_EQ(gemm->RhsBytes(), rhs) << "n " << n << " k " << k;
-        if (gemm->gemv_packs_lhs()) {
-          EXPECT_EQ(gemm->GemvLhsBytes(),
+        EXPECT_EQ(gemm->layout().LhsBytes(m), lhs) << "m " << m << " k " << k;
+        EXPECT_EQ(gemm->layout().RhsBytes(), rhs) << "n " << n << " k " << k;
+        if (kernel().gemv.lhs == LhsForm::kPacked && !kernel().gemv.name.empty()) {
+          EXPECT_EQ(gemm->layout().LhsBytes(1),
                     kai_get_lhs_packed_size_lhs_quant_pack_qai8dxp_f32(1, k, 1, kr, sr));
         }
       }
@@ -284,9 +285,9 @@ TEST_P(KleidiAiLayout, SizesOfIndirectConvolutionsAgreeWithTheGetters) {
       rhs = kai_get_rhs_packed_size_rhs_imatmul_pack_kxn_qsi8cxp2vlx4sb_qs8cx_f32_i32_sme(n, kTaps,
                                                                                           channels);
     }
-    EXPECT_EQ(gemm->LhsBytes(m), lhs);
-    EXPECT_EQ(gemm->RhsBytes(), rhs);
-    EXPECT_EQ(gemm->gemv_n_step(), 0u);
+    EXPECT_EQ(gemm->layout().LhsBytes(m), lhs);
+    EXPECT_EQ(gemm->layout().RhsBytes(), rhs);
+    EXPECT_EQ(gemm->layout().gemv_n_step(), 0u);
   }
 }
 
@@ -341,7 +342,8 @@ TEST_P(KleidiAiLayout, SlicesAndBothOrdersOfWeightsPackToTheSameBytes) {
         const auto gemm = MakePackedGemm(kernel(), problem, HostCpuFeatures());
         ASSERT_NE(gemm, nullptr);
         const GuardedBuffer weights = GuardedBuffer::Of(is_kxn ? kxn : nxk);
-        const GemmRun run{.gemm = *gemm,
+        const GemmRun run{.row = kernel(),
+                          .gemm = *gemm,
                           .shape = shape,
                           .rhs = {.weights = weights.data(),
                                   .bias = bias.data(),
@@ -374,9 +376,7 @@ TEST_P(KleidiAiLayout, NothingIsMadeForACpuWithoutTheFeatures) {
 
 std::vector<std::string> AllRows() {
   std::vector<std::string> names;
-  for (const KernelRow& kernel : KernelTable()) {
-    if (kernel.provider == Provider::kKleidiAi) names.emplace_back(kernel.name);
-  }
+  for (const KernelRow& row : kleidiai::kTable) names.emplace_back(row.name);
   return names;
 }
 
