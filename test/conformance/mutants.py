@@ -50,9 +50,9 @@ MUTANTS = [
            "bmm.pf32.*"),
     Mutant("swapped nibble", "kernels/kleidiai/qp8_f32_qb4w.cpp",
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
-           "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,",
+           "         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,",
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
-           "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
+           "         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
            "fc.qp8_f32_qb4w.*", "cortex-a76"),
     Mutant("missing nibble", "backend/int4_padding.cpp",
            "bytes[end - 1] = (bytes[end - 1] & std::byte{0x0F}) | zero;",

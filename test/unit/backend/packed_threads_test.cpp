@@ -207,8 +207,8 @@ TEST_P(PackedThreads, OthersExecuteWhileALoadPacks) {
   constexpr size_t kN = 96, kK = 96;
   ExecutingAllocator allocator(kN * kK / 2,
                                [&] { return other->Run(std::span<OwnedTensor>(tensors)); });
-  const auto runner =
-      load(test::FullyConnected(kernel().variant, 1, kN, kK), allocator, std::string(kernel().name));
+  const auto runner = load(test::FullyConnected(kernel().variant, 1, kN, kK), allocator,
+                           std::string(kernel().name));
   ASSERT_TRUE(runner) << runner.error().ToString();
   EXPECT_TRUE(allocator.was_asked());
   EXPECT_TRUE(allocator.has_executed());
