@@ -30,6 +30,7 @@ set(SWITCHYARD_PUBLIC_HEADERS
     runtime/tensor.h
     schema/graph.h
     schema/node_kinds.h
+    schema/node_kinds.inc
     schema/payload.h
     schema/writer.h
 )

@@ -1,7 +1,6 @@
 #include "runtime/module_file.h"
 
 #include <dlfcn.h>
-#include <elf.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "runtime/base/checked_math.h"
+#include "runtime/elf_reader.h"
 #include "runtime/plugin.h"
 
 namespace switchyard {
@@ -87,8 +87,8 @@ std::unexpected<Error> Damaged(const std::string& path, std::string_view what) {
               what);
 }
 
-Result<Elf64_Ehdr> ReadHeader(const File& file, const std::string& path) {
-  Elf64_Ehdr header;
+Result<ElfW(Ehdr)> ReadHeader(const File& file, const std::string& path) {
+  ElfW(Ehdr) header;
   if (!file.Read(0, &header, sizeof header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) {
     return Fail(ErrorCode::kNotSupported,
                 "module '{}': not an ELF file, expected a shared library; pass the path of one",
@@ -115,32 +115,29 @@ Result<Elf64_Ehdr> ReadHeader(const File& file, const std::string& path) {
 // The file's segments, through which addresses become offsets.
 class Image {
  public:
-  Image(const File& file, uint64_t file_bytes, std::vector<Elf64_Phdr> segments)
+  Image(const File& file, uint64_t file_bytes, std::vector<ElfW(Phdr)> segments)
       : file_(file), file_bytes_(file_bytes), segments_(std::move(segments)) {}
 
   // `count` items from an address on; nothing if the file does not have them.
   template <typename T>
   std::optional<std::vector<T>> Read(uint64_t address, uint64_t count) const {
     if (count > file_bytes_ / sizeof(T)) return std::nullopt;
+    const uint64_t bytes = count * sizeof(T);
+    const ElfW(Phdr)* const segment =
+        FindLoadSegment(segments_, address, bytes, &ElfW(Phdr)::p_filesz);
+    if (segment == nullptr) return std::nullopt;
+    const auto offset = CheckedAdd<uint64_t>(segment->p_offset, address - segment->p_vaddr);
     std::vector<T> items(count);
-    for (const Elf64_Phdr& segment : segments_) {
-      if (segment.p_type != PT_LOAD || address < segment.p_vaddr) continue;
-      const uint64_t within = address - segment.p_vaddr;
-      const uint64_t bytes = count * sizeof(T);
-      if (within > segment.p_filesz || bytes > segment.p_filesz - within) continue;
-      const auto offset = CheckedAdd<uint64_t>(segment.p_offset, within);
-      if (offset && file_.Read(*offset, items.data(), bytes)) return items;
-      return std::nullopt;
-    }
-    return std::nullopt;
+    if (!offset || !file_.Read(*offset, items.data(), bytes)) return std::nullopt;
+    return items;
   }
 
   // Empty: it has none, or it cannot be read.
-  std::vector<Elf64_Dyn> Dynamic() const {
-    for (const Elf64_Phdr& segment : segments_) {
+  std::vector<ElfW(Dyn)> Dynamic() const {
+    for (const ElfW(Phdr) & segment : segments_) {
       if (segment.p_type != PT_DYNAMIC || segment.p_filesz > file_bytes_) continue;
-      std::vector<Elf64_Dyn> entries(segment.p_filesz / sizeof(Elf64_Dyn));
-      const uint64_t bytes = entries.size() * sizeof(Elf64_Dyn);
+      std::vector<ElfW(Dyn)> entries(segment.p_filesz / sizeof(ElfW(Dyn)));
+      const uint64_t bytes = entries.size() * sizeof(ElfW(Dyn));
       if (file_.Read(segment.p_offset, entries.data(), bytes)) return entries;
     }
     return {};
@@ -149,19 +146,14 @@ class Image {
  private:
   const File& file_;
   const uint64_t file_bytes_;
-  const std::vector<Elf64_Phdr> segments_;
+  const std::vector<ElfW(Phdr)> segments_;
 };
-
-uint64_t Find(const std::vector<Elf64_Dyn>& dynamic, int64_t tag) {
-  const auto entry = std::ranges::find(dynamic, tag, &Elf64_Dyn::d_tag);
-  return entry != dynamic.end() ? entry->d_un.d_val : 0;
-}
 
 // How many symbols from the first on hold all undefined ones: those that the hash table leaves out
 // come first, and undefined ones are left out; an old table counts all.
-std::optional<uint64_t> NumSymbols(const Image& image, const std::vector<Elf64_Dyn>& dynamic) {
+std::optional<uint64_t> NumSymbols(const Image& image, ElfDynamic dynamic) {
   for (const int64_t tag : {int64_t{DT_GNU_HASH}, int64_t{DT_HASH}}) {
-    const uint64_t address = Find(dynamic, tag);
+    const uint64_t address = FindDynamic(dynamic, tag);
     if (address == 0) continue;
     // GNU: number of buckets, first symbol in the table; old: number of buckets, of symbols.
     if (const auto words = image.Read<uint32_t>(address, 2)) return (*words)[1];
@@ -207,23 +199,24 @@ Result<uint32_t> SanitizersOfModuleFile(const std::string& path) {
     return Fail(ErrorCode::kAccessFailed,
                 "module '{}': not a regular file, expected a shared library; pass its path", path);
   }
-  SWITCHYARD_ASSIGN(const Elf64_Ehdr header, ReadHeader(file, path));
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum > kMaxSegments) {
+  SWITCHYARD_ASSIGN(const ElfW(Ehdr) header, ReadHeader(file, path));
+  if (header.e_phentsize != sizeof(ElfW(Phdr)) || header.e_phnum > kMaxSegments) {
     return Damaged(path, "its program headers have another form");
   }
-  std::vector<Elf64_Phdr> segments(header.e_phnum);
-  if (!file.Read(header.e_phoff, segments.data(), segments.size() * sizeof(Elf64_Phdr))) {
+  std::vector<ElfW(Phdr)> segments(header.e_phnum);
+  if (!file.Read(header.e_phoff, segments.data(), segments.size() * sizeof(ElfW(Phdr)))) {
     return Damaged(path, "its program headers are cut off");
   }
   const Image image(file, *file_bytes, std::move(segments));
-  const std::vector<Elf64_Dyn> dynamic = image.Dynamic();
+  const std::vector<ElfW(Dyn)> dynamic = image.Dynamic();
   const std::optional<uint64_t> num_symbols = NumSymbols(image, dynamic);
   if (!num_symbols) return Damaged(path, "it has no table of dynamic symbols");
-  const auto symbols = image.Read<Elf64_Sym>(Find(dynamic, DT_SYMTAB), *num_symbols);
-  const auto names = image.Read<char>(Find(dynamic, DT_STRTAB), Find(dynamic, DT_STRSZ));
+  const auto symbols = image.Read<ElfW(Sym)>(FindDynamic(dynamic, DT_SYMTAB), *num_symbols);
+  const auto names =
+      image.Read<char>(FindDynamic(dynamic, DT_STRTAB), FindDynamic(dynamic, DT_STRSZ));
   if (!symbols || !names) return Damaged(path, "its table of dynamic symbols is cut off");
   uint32_t sanitizers = 0;
-  for (const Elf64_Sym& symbol : *symbols) {
+  for (const ElfW(Sym) & symbol : *symbols) {
     if (symbol.st_shndx != SHN_UNDEF || symbol.st_name >= names->size()) continue;
     const std::string_view rest(names->data() + symbol.st_name, names->size() - symbol.st_name);
     for (const SanitizerRow& row : kSanitizers) {

@@ -11,11 +11,10 @@
 #include <cstring>
 #include <format>
 #include <new>
-#include <span>
 #include <string>
 #include <string_view>
 
-#include "runtime/elf_notes.h"
+#include "runtime/elf_reader.h"
 
 namespace {
 
@@ -57,14 +56,10 @@ Record* RecordOf(const dl_phdr_info& file, const std::byte* description) {
   int32_t distance;
   std::memcpy(&distance, description, sizeof(distance));
   const uintptr_t record = reinterpret_cast<uintptr_t>(description) + distance;
-  for (const ElfW(Phdr) & segment : std::span(file.dlpi_phdr, file.dlpi_phnum)) {
-    const uintptr_t offset = record - (file.dlpi_addr + segment.p_vaddr);
-    if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0 && record % 4 == 0 &&
-        offset < segment.p_memsz && segment.p_memsz - offset >= sizeof(Record)) {
-      return reinterpret_cast<Record*>(record);
-    }
-  }
-  return nullptr;
+  const ElfW(Phdr)* const segment =
+      FindLoadSegment(SegmentsOf(file), record - file.dlpi_addr, sizeof(Record));
+  const bool is_one = segment != nullptr && (segment->p_flags & PF_W) != 0 && record % 4 == 0;
+  return is_one ? reinterpret_cast<Record*>(record) : nullptr;
 }
 
 // The record of a loaded file; null when the file holds no copy.

@@ -1,6 +1,7 @@
-// The table of node kinds: one row for each member of the payload's node union.
+// The node kinds, and what schema/ knows of each: columns of node_kinds.inc.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -12,55 +13,15 @@ namespace switchyard {
 // The wire's union tags.
 enum class NodeKind : uint8_t {
   kNone = 0,
-  kAdd,
-  kFullyConnected,
-  kSoftmax,
-  kSigmoid,
-  kStaticTranspose,
-  kClamp,
-  kConv2d,
-  kDiv,
-  kStaticResizeBilinear2D,
-  kStaticConstantPad,
-  kAvgPooling2d,
-  kMinimum,
-  kDepthwiseConv2d,
-  kMaxPooling2d,
-  kMultiply,
-  kSubtract,
-  kFloor,
-  kConvert,
-  kGlobalAvgPooling2d,
-  kStaticReshape,
-  kArgMaxPooling2d,
-  kSquareRoot,
-  kCeiling,
-  kHardswish,
-  kLeakyReLU,
-  kMaximum,
-  kNegate,
-  kSquare,
-  kELU,
-  kAbs,
-  kPReLU,
-  kConcatenate2,
-  kConcatenate3,
-  kConcatenate4,
-  kStaticSlice,
-  kScaledDotProductAttention,
-  kBatchMatrixMultiply,
-  kConcatenate5,
-  kConvTranspose2d,
-  kReciprocalSquareRoot,
-  kLog,
-  kGelu,
-  kTanh,
-  kExp,
-  kSin,
-  kCopy,
-  kCos,
+#define SWITCHYARD_NODE_KIND(kind, ...) k##kind,
+#include "schema/node_kinds.inc"
+#undef SWITCHYARD_NODE_KIND
 };
-inline constexpr size_t kNumNodeKinds = 47;
+#define SWITCHYARD_NODE_KIND(...) +1
+inline constexpr size_t kNumNodeKinds =
+#include "schema/node_kinds.inc"
+    ;
+#undef SWITCHYARD_NODE_KIND
 
 // Which alternative of Attributes (graph.h) a node has.
 enum class AttributeKind : uint8_t {
@@ -86,6 +47,7 @@ struct NodeKindInfo {
   uint8_t num_outputs;
   AttributeKind attributes;
   uint32_t allowed_flags;  // bits of Node::flags that mean something for this kind
+  bool moves_data;         // it computes nothing: any type of the same size will do
 };
 
 // All rows, in the order of the union tags (row i is tag i + 1).

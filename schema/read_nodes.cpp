@@ -1,10 +1,19 @@
 #include <string_view>
+#include <utility>
 
 #include "schema/broken.h"
 #include "schema/payload_reader.h"
 
 namespace switchyard {
 namespace {
+
+// The rows of the node kinds are in the order of the wire's tags.
+#define SWITCHYARD_NODE_KIND(kind, ...)                  \
+  static_assert(std::to_underlying(NodeKind::k##kind) == \
+                std::to_underlying(payload_fb::NodeUnion::kind));
+#include "schema/node_kinds.inc"
+#undef SWITCHYARD_NODE_KIND
+static_assert(kNumNodeKinds == std::to_underlying(payload_fb::NodeUnion::MAX));
 
 // Flag bits that writers set and that change no result; they are dropped.
 constexpr uint32_t kIgnoredConvertFlags =

@@ -10,6 +10,7 @@
 
 #include "tools/model_file.h"
 #include "tools/model_folder.h"
+#include "tools/scalar_types.h"
 #include "tools/text.h"
 
 namespace switchyard::tools {
@@ -17,11 +18,11 @@ namespace {
 
 using nlohmann::ordered_json;
 
-Outcome<std::vector<MethodInput>> ReadInputs(const ModelCase& item) {
+Outcome<std::vector<MethodInput>> ReadInputs(const ModelCase& item, const Program& program) {
   std::vector<MethodInput> inputs;
   for (size_t i = 0; i < item.dim_orders.size(); ++i) {
     std::filesystem::path path = item.folder / std::format("input_{}.npy", i);
-    SWITCHYARD_ASSIGN(Array array, ReadNpy(path));
+    SWITCHYARD_ASSIGN(Array array, ReadInput(path, &program, item.method, i));
     if (item.dim_orders[i].size() != array.shape.size()) {
       return Fail(ExitCode::kInvalidFile,
                   "{}: is {}, meta.json's layout of it has {} dimensions; export the model again",
@@ -32,9 +33,9 @@ Outcome<std::vector<MethodInput>> ReadInputs(const ModelCase& item) {
   return inputs;
 }
 
-Outcome<void> RunCase(const ModelFolder& model, const ModelCase& item, ProgramRunner& runner,
-                      CaseResult& result) {
-  SWITCHYARD_ASSIGN(std::vector<MethodInput> inputs, ReadInputs(item));
+Outcome<void> RunCase(const ModelFolder& model, const ModelCase& item, const Program& program,
+                      ProgramRunner& runner, CaseResult& result) {
+  SWITCHYARD_ASSIGN(std::vector<MethodInput> inputs, ReadInputs(item, program));
   Outcome<std::vector<Array>> outputs = runner.Run(item.method, inputs);
   // The command line is in order here: a method or an input that does not fit is the folder's
   // fault.
@@ -45,6 +46,7 @@ Outcome<void> RunCase(const ModelFolder& model, const ModelCase& item, ProgramRu
   std::error_code error;
   for (size_t i = 0; i < outputs->size(); ++i) {
     SWITCHYARD_ASSIGN(Array expected, ReadNpy(item.folder / std::format("expected_{}.npy", i)));
+    if (Holds(expected.type, (*outputs)[i].type)) expected.type = (*outputs)[i].type;
     result.outputs.push_back(Compare((*outputs)[i], expected, model.tolerance));
     if (i > 0 || model.task.empty()) continue;
     SWITCHYARD_ASSIGN(result.task, JudgeTask(model.task, item.folder, (*outputs)[i]));
@@ -71,7 +73,7 @@ Outcome<void> RunCases(const ModelFolder& model, const std::filesystem::path& pr
   }
   SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(file, max_memory));
   for (size_t i = 0; i < results.size(); ++i) {
-    Outcome<void> outcome = RunCase(model, model.cases[i], runner, results[i]);
+    Outcome<void> outcome = RunCase(model, model.cases[i], *file.program, runner, results[i]);
     if (!outcome) results[i].failure = std::move(outcome).error();
   }
   return {};

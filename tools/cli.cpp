@@ -114,8 +114,10 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
   run->add_option("--output-dir", options.run.output_dir, "Folder to write output_I.npy to");
   AddThreads(*run, options.run.threads);
   AddMaxMemory(*run, options.run.max_memory);
-  run->add_option("--repeat", options.run.repeat,
-                  "Runs after loading; the outputs are those of the last")
+  run->add_option(
+         "--repeat", options.run.repeat,
+         "Runs after loading; the outputs are those of the last. Above 1, the times of loading "
+         "and of the runs are printed")
       ->check(CLI::Range(uint32_t{1}, kMaxRepeats))
       ->capture_default_str();
   run->add_option("--trace", options.run.trace,

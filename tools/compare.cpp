@@ -1,11 +1,24 @@
 #include "tools/compare.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <limits>
 #include <vector>
 
 namespace switchyard::tools {
 namespace {
+
+// Of integers that a double does not have all of.
+template <typename T>
+double IntegerError(const Array& got, const Array& expected, size_t i) {
+  T a, b;
+  std::memcpy(&a, got.data.data() + i * sizeof(T), sizeof(T));
+  std::memcpy(&b, expected.data.data() + i * sizeof(T), sizeof(T));
+  const auto [small, large] = std::minmax(a, b);
+  return static_cast<double>(static_cast<uint64_t>(large) - static_cast<uint64_t>(small));
+}
 
 double AbsError(double got, double expected) {
   if (got == expected || (std::isnan(got) && std::isnan(expected))) return 0;
@@ -41,10 +54,12 @@ Comparison Compare(const Array& got, const Array& expected, const Tolerance& tol
   double worst_use = -1;
   bool pass = true;
   double dot = 0, got_square = 0, expected_square = 0;
-  for (size_t i = 0; i < expected.NumElements(); ++i) {
+  for (size_t i = 0; i < expected.NumNumbers(); ++i) {
     double a = got.At(i);
     double b = expected.At(i);
-    double error = AbsError(a, b);
+    double error = got.type == ArrayType::kInt64    ? IntegerError<int64_t>(got, expected, i)
+                   : got.type == ArrayType::kUInt64 ? IntegerError<uint64_t>(got, expected, i)
+                                                    : AbsError(a, b);
     double allowed = tolerance.atol + tolerance.rtol * std::abs(b);
     pass = pass && (error == 0 || (std::isfinite(error) && error <= allowed));
     result.max_abs_error = std::max(result.max_abs_error, error);
@@ -59,7 +74,9 @@ Comparison Compare(const Array& got, const Array& expected, const Tolerance& tol
     got_square += a * a;
     expected_square += b * b;
   }
-  if (expected.NumElements() > 0) result.worst_index = IndexText(result.worst, expected.shape);
+  if (expected.NumNumbers() > 0) {
+    result.worst_index = IndexText(result.worst / ElementNumbers(expected.type), expected.shape);
+  }
   if (tolerance.min_cosine) {
     double norm = std::sqrt(got_square) * std::sqrt(expected_square);
     // Two arrays of zeros agree.

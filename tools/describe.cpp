@@ -7,6 +7,8 @@
 #include <string_view>
 #include <variant>
 
+#include "tools/scalar_types.h"
+
 namespace switchyard::tools {
 namespace {
 
@@ -140,33 +142,6 @@ ordered_json DescribeNode(const Graph& graph, const Node& node) {
   }
   if (node.debug_handle != kNoDebugHandle) json["debug_handle"] = node.debug_handle;
   return json;
-}
-
-std::string ScalarTypeName(int8_t type) {
-  switch (type) {  // ExecuTorch's ScalarType
-    case 0:
-      return "uint8";
-    case 1:
-      return "int8";
-    case 2:
-      return "int16";
-    case 3:
-      return "int32";
-    case 4:
-      return "int64";
-    case 5:
-      return "float16";
-    case 6:
-      return "float32";
-    case 7:
-      return "float64";
-    case 11:
-      return "bool";
-    case 15:
-      return "bfloat16";
-    default:
-      return std::format("scalar type {}", type);
-  }
 }
 
 ordered_json DescribeArguments(const ProgramMethod& method, const std::vector<int32_t>& values) {

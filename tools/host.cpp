@@ -13,6 +13,8 @@
 
 #include "runtime/base/checked_math.h"
 #include "tools/layout.h"
+#include "tools/run_times.h"
+#include "tools/scalar_types.h"
 
 // ExecuTorch's SDK exports these without a header that declares them.
 namespace executorch::extension::threadpool {
@@ -80,49 +82,14 @@ std::unexpected<Failure> HostFailure(std::string_view object, et::Error error,
               et::to_string(error), static_cast<unsigned>(error), log.empty() ? "" : ": ", log);
 }
 
-std::optional<ArrayType> ArrayTypeOf(ScalarType type) {
-  switch (type) {
-    case ScalarType::Half:
-      return ArrayType::kF16;
-    case ScalarType::Float:
-      return ArrayType::kF32;
-    case ScalarType::Double:
-      return ArrayType::kF64;
-    case ScalarType::Char:
-      return ArrayType::kInt8;
-    case ScalarType::Byte:
-      return ArrayType::kUInt8;
-    case ScalarType::Int:
-      return ArrayType::kInt32;
-    case ScalarType::Long:
-      return ArrayType::kInt64;
-    case ScalarType::Bool:
-      return ArrayType::kBool;
-    default:
-      return std::nullopt;
-  }
-}
-
-ScalarType ScalarTypeOf(ArrayType type) {
-  switch (type) {
-    case ArrayType::kF16:
-      return ScalarType::Half;
-    case ArrayType::kF32:
-      return ScalarType::Float;
-    case ArrayType::kF64:
-      return ScalarType::Double;
-    case ArrayType::kInt8:
-      return ScalarType::Char;
-    case ArrayType::kUInt8:
-      return ScalarType::Byte;
-    case ArrayType::kInt32:
-      return ScalarType::Int;
-    case ArrayType::kInt64:
-      return ScalarType::Long;
-    case ArrayType::kBool:
-      return ScalarType::Bool;
-  }
-  return ScalarType::Undefined;
+// The type that a file has the elements of a tensor as. `what` is "input 0".
+Outcome<ArrayType> FileTypeOf(std::string_view object, std::string_view what, ScalarType type) {
+  const auto number = static_cast<int8_t>(type);
+  const std::optional<ArrayType> array = ArrayTypeOf(number);
+  if (array) return *array;
+  return Fail(ExitCode::kUnsupported,
+              "{}: {} is a tensor of {}, which .npy has no type for; export it with another",
+              object, what, ScalarTypeName(number));
 }
 
 // ExecuTorch allocates what the plan says, and fills it with zeros.
@@ -170,17 +137,14 @@ Outcome<void> CheckInputs(std::string_view object, const et::MethodMeta& meta,
     if (!tensor.ok()) return HostFailure(object, tensor.error(), "reading its inputs");
     const Array& array = inputs[i].array;
     std::vector<size_t> sizes(tensor->sizes().begin(), tensor->sizes().end());
-    std::optional<ArrayType> type = ArrayTypeOf(tensor->scalar_type());
-    if (!type) {
-      return Fail(ExitCode::kUnsupported,
-                  "{}: input {} is a tensor of {}, which .npy has no type for", object, i,
-                  executorch::runtime::toString(tensor->scalar_type()));
-    }
-    if (*type != array.type || sizes.size() != array.shape.size()) {
+    SWITCHYARD_ASSIGN(const ArrayType type,
+                      FileTypeOf(object, std::format("input {}", i), tensor->scalar_type()));
+    if (!Holds(array.type, type) || sizes.size() != array.shape.size()) {
       return Fail(ExitCode::kUsage,
                   "{}: input {} is {}, expected {} {} (or, where the model is "
                   "dynamic, fewer along its dynamic dimensions)",
-                  object, i, Describe(array), Name(*type), ShapeText(sizes));
+                  object, i, Describe(array),
+                  ExpectedTypeText(static_cast<int8_t>(tensor->scalar_type())), ShapeText(sizes));
     }
     for (size_t size : array.shape) {
       if (size > std::numeric_limits<int32_t>::max()) {
@@ -204,20 +168,16 @@ Outcome<Array> ToArray(std::string_view object, size_t index, const et::EValue& 
                 object, index);
   }
   const executorch::aten::Tensor& tensor = value.toTensor();
-  std::optional<ArrayType> type = ArrayTypeOf(tensor.scalar_type());
-  if (!type) {
-    return Fail(ExitCode::kUnsupported,
-                "{}: output {} is a tensor of {}, which .npy has no type for", object, index,
-                executorch::runtime::toString(tensor.scalar_type()));
-  }
-  Array array{*type, {tensor.sizes().begin(), tensor.sizes().end()}, {}};
+  SWITCHYARD_ASSIGN(const ArrayType type,
+                    FileTypeOf(object, std::format("output {}", index), tensor.scalar_type()));
+  Array array{type, {tensor.sizes().begin(), tensor.sizes().end()}, {}};
   std::vector<uint8_t> order(tensor.dim_order().begin(), tensor.dim_order().end());
   if (!IsDimOrder(order, array.shape.size())) {
     return Fail(ExitCode::kInvalidFile, "{}: output {} has no valid dim order; export it again",
                 object, index);
   }
   std::span data(static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes());
-  array.data = ToLogical(data, array.shape, order, ElementBytes(*type));
+  array.data = ToLogical(data, array.shape, order, ElementBytes(type));
   return array;
 }
 
@@ -299,7 +259,8 @@ Outcome<void> ProgramRunner::LoadMethod(const std::string& method, et::EventTrac
 }
 
 Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
-                                               std::span<const MethodInput> inputs) {
+                                               std::span<const MethodInput> inputs,
+                                               uint64_t* nanoseconds) {
   SWITCHYARD_TRY(LoadMethod(method));
   std::string object = std::format("{}: method {}", impl_->object, method);
   auto meta = impl_->module->method_meta(method);
@@ -311,10 +272,10 @@ Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
   std::vector<et::EValue> values;
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Array& array = inputs[i].array;
+    auto tensor = meta->input_tensor_meta(i);
+    if (!tensor.ok()) return HostFailure(object, tensor.error(), "reading its inputs");
     std::vector<uint8_t> order = inputs[i].dim_order;
     if (order.empty()) {
-      auto tensor = meta->input_tensor_meta(i);
-      if (!tensor.ok()) return HostFailure(object, tensor.error(), "reading its inputs");
       order.assign(tensor->dim_order().begin(), tensor->dim_order().end());
       if (!IsDimOrder(order, array.shape.size())) {
         return Fail(ExitCode::kInvalidFile, "{}: input {} has no valid dim order; export it again",
@@ -325,11 +286,13 @@ Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
     storage.back().resize(array.data.size() + kInputSlack);
     tensors.push_back(
         ext::make_tensor_ptr(std::vector<int32_t>(array.shape.begin(), array.shape.end()),
-                             storage.back().data(), order, {}, ScalarTypeOf(array.type)));
+                             storage.back().data(), order, {}, tensor->scalar_type()));
     values.emplace_back(tensors.back());
   }
   HostLog::Get().Clear();
+  const uint64_t start = Now();
   auto outputs = impl_->module->execute(method, values);
+  if (nanoseconds != nullptr) *nanoseconds = Now() - start;
   if (!outputs.ok()) return HostFailure(object, outputs.error(), "executing it");
 
   std::vector<Array> arrays;

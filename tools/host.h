@@ -55,8 +55,11 @@ class ProgramRunner {
   Outcome<void> LoadMethod(const std::string& method,
                            executorch::runtime::EventTracer* tracer = nullptr);
 
-  // The outputs in C order. Errors: Usage when the method is not there or the inputs do not fit it.
-  Outcome<std::vector<Array>> Run(const std::string& method, std::span<const MethodInput> inputs);
+  // The outputs in C order. `nanoseconds`, if it is not null, gets how long ExecuTorch took, from
+  // inputs to outputs in its own memory. Errors: Usage when the method is not there or the inputs
+  // do not fit it.
+  Outcome<std::vector<Array>> Run(const std::string& method, std::span<const MethodInput> inputs,
+                                  uint64_t* nanoseconds = nullptr);
 
  private:
   struct Impl;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -17,13 +18,43 @@ struct TypeRow {
   std::string_view name;
   std::string_view descriptor;  // NumPy's, on a little-endian machine
   size_t bytes;
+  size_t numbers = 1;
 };
+// In the order of the enumerators.
 constexpr std::array kTypes = {
-    TypeRow{ArrayType::kF16, "float16", "<f2", 2}, TypeRow{ArrayType::kF32, "float32", "<f4", 4},
-    TypeRow{ArrayType::kF64, "float64", "<f8", 8}, TypeRow{ArrayType::kInt8, "int8", "|i1", 1},
-    TypeRow{ArrayType::kUInt8, "uint8", "|u1", 1}, TypeRow{ArrayType::kInt32, "int32", "<i4", 4},
-    TypeRow{ArrayType::kInt64, "int64", "<i8", 8}, TypeRow{ArrayType::kBool, "bool", "|b1", 1},
+    TypeRow{ArrayType::kF16, "float16", "<f2", 2},
+    TypeRow{ArrayType::kBF16, "bfloat16", "<V2", 2},  // as ml_dtypes has it
+    TypeRow{ArrayType::kF32, "float32", "<f4", 4},
+    TypeRow{ArrayType::kF64, "float64", "<f8", 8},
+    TypeRow{ArrayType::kInt8, "int8", "|i1", 1},
+    TypeRow{ArrayType::kInt16, "int16", "<i2", 2},
+    TypeRow{ArrayType::kInt32, "int32", "<i4", 4},
+    TypeRow{ArrayType::kInt64, "int64", "<i8", 8},
+    TypeRow{ArrayType::kUInt8, "uint8", "|u1", 1},
+    TypeRow{ArrayType::kUInt16, "uint16", "<u2", 2},
+    TypeRow{ArrayType::kUInt32, "uint32", "<u4", 4},
+    TypeRow{ArrayType::kUInt64, "uint64", "<u8", 8},
+    TypeRow{ArrayType::kBool, "bool", "|b1", 1},
+    TypeRow{ArrayType::kComplex64, "complex64", "<c8", 8, 2},
+    TypeRow{ArrayType::kComplex128, "complex128", "<c16", 16, 2},
 };
+consteval bool RowsAreInOrder() {
+  for (size_t i = 0; i < kTypes.size(); ++i) {
+    if (static_cast<size_t>(kTypes[i].type) != i) return false;
+  }
+  return true;
+}
+static_assert(RowsAreInOrder());
+
+// What other packages, and NumPy where it has lost their types, have for the same.
+struct Synonym {
+  std::string_view descriptor;
+  ArrayType type;
+};
+constexpr Synonym kSynonyms[] = {{"|V2", ArrayType::kBF16},
+                                 {"<V1", ArrayType::kUInt8},
+                                 {"|V1", ArrayType::kUInt8},
+                                 {"<f1", ArrayType::kUInt8}};
 
 const TypeRow& Row(ArrayType type) { return kTypes[static_cast<size_t>(type)]; }
 
@@ -122,6 +153,32 @@ double Load(const std::byte* address) {
   return static_cast<double>(value);
 }
 
+double LoadBFloat16(const std::byte* address) {
+  uint16_t bits;
+  std::memcpy(&bits, address, sizeof(bits));
+  return static_cast<double>(std::bit_cast<float>(uint32_t{bits} << 16));
+}
+
+// Null when no element can have that type.
+const TypeRow* FindType(std::string_view descriptor) {
+  for (const Synonym& synonym : kSynonyms) {
+    if (descriptor == synonym.descriptor) return &Row(synonym.type);
+  }
+  const auto* row = std::ranges::find_if(kTypes, [&](const TypeRow& candidate) {
+    // NumPy writes one-byte types with '|', but other writers with '<'.
+    return descriptor == candidate.descriptor ||
+           (candidate.bytes == 1 && descriptor.starts_with('<') &&
+            descriptor.substr(1) == candidate.descriptor.substr(1));
+  });
+  return row != kTypes.end() ? row : nullptr;
+}
+
+std::string TypeNames() {
+  std::string names;
+  for (const TypeRow& row : kTypes) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  return names;
+}
+
 uint32_t LittleEndian(std::span<const std::byte> bytes) {
   uint32_t value = 0;
   for (size_t i = bytes.size(); i-- > 0;) value = value << 8 | std::to_integer<uint32_t>(bytes[i]);
@@ -132,25 +189,41 @@ uint32_t LittleEndian(std::span<const std::byte> bytes) {
 
 std::string_view Name(ArrayType type) { return Row(type).name; }
 size_t ElementBytes(ArrayType type) { return Row(type).bytes; }
+size_t ElementNumbers(ArrayType type) { return Row(type).numbers; }
+bool Holds(ArrayType stored, ArrayType type) {
+  return stored == type || (type == ArrayType::kBF16 && stored == ArrayType::kUInt16);
+}
 
 double Array::At(size_t i) const {
-  const std::byte* address = data.data() + i * ElementBytes(type);
+  const std::byte* address = data.data() + i * (ElementBytes(type) / ElementNumbers(type));
   switch (type) {
     case ArrayType::kF16:
       return Load<_Float16>(address);
+    case ArrayType::kBF16:
+      return LoadBFloat16(address);
     case ArrayType::kF32:
+    case ArrayType::kComplex64:
       return Load<float>(address);
     case ArrayType::kF64:
+    case ArrayType::kComplex128:
       return Load<double>(address);
     case ArrayType::kInt8:
       return Load<int8_t>(address);
-    case ArrayType::kUInt8:
-    case ArrayType::kBool:
-      return Load<uint8_t>(address);
+    case ArrayType::kInt16:
+      return Load<int16_t>(address);
     case ArrayType::kInt32:
       return Load<int32_t>(address);
     case ArrayType::kInt64:
       return Load<int64_t>(address);
+    case ArrayType::kUInt8:
+    case ArrayType::kBool:
+      return Load<uint8_t>(address);
+    case ArrayType::kUInt16:
+      return Load<uint16_t>(address);
+    case ArrayType::kUInt32:
+      return Load<uint32_t>(address);
+    case ArrayType::kUInt64:
+      return Load<uint64_t>(address);
   }
   return 0;
 }
@@ -199,19 +272,13 @@ Outcome<Array> ParseNpy(std::string_view name, std::span<const std::byte> file) 
                     "(up to {} sizes)}}",
                     kMaxTensorRank));
   }
-  // NumPy writes one-byte types with '|', but other writers with '<'.
-  std::string descriptor = *header->descriptor;
-  const auto* row = std::ranges::find_if(kTypes, [&](const TypeRow& candidate) {
-    return descriptor == candidate.descriptor ||
-           (candidate.bytes == 1 &&
-            descriptor == "<" + std::string(candidate.descriptor.substr(1)));
-  });
-  if (row == kTypes.end()) {
-    bool bfloat16 = descriptor == "bfloat16" || descriptor == "<V2" || descriptor == "|V2";
-    return Fail(ExitCode::kInvalidFile,
-                "{}: has element type '{}'{}, expected one of float16, float32, float64, int8, "
-                "uint8, int32, int64, bool in little-endian order; convert it with numpy's astype",
-                name, descriptor, bfloat16 ? " (bfloat16, which .npy has no type for)" : "");
+  const TypeRow* row = FindType(*header->descriptor);
+  if (row == nullptr) {
+    return Fail(
+        ExitCode::kInvalidFile,
+        "{}: has element type '{}', expected one of {} in little-endian order; convert it with "
+        "numpy's astype",
+        name, *header->descriptor, TypeNames());
   }
   if (*header->fortran_order && header->shape->size() > 1) {
     return Fail(ExitCode::kInvalidFile,
@@ -224,6 +291,14 @@ Outcome<Array> ParseNpy(std::string_view name, std::span<const std::byte> file) 
     return fail(std::format("has {} bytes of data, expected {} for {} {}", data.size(),
                             bytes ? std::to_string(*bytes) : "more than memory holds", row->name,
                             ShapeText(*header->shape)));
+  }
+  if (row->type == ArrayType::kBool) {
+    const auto other =
+        std::ranges::find_if(data, [](std::byte value) { return value > std::byte{1}; });
+    if (other != data.end()) {
+      return fail(std::format("has byte 0x{:02x} as element {}, expected 0 or 1 for bool",
+                              std::to_integer<unsigned>(*other), other - data.begin()));
+    }
   }
   return Array{row->type, *std::move(header->shape), {data.begin(), data.end()}};
 }

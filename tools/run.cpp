@@ -13,18 +13,21 @@
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "tools/program_trace.h"
+#include "tools/scalar_types.h"
 
 namespace switchyard::tools {
 namespace {
 
 using nlohmann::ordered_json;
 
-std::optional<ArrayType> ArrayTypeOf(ElementType type) {
+ArrayType ArrayTypeOf(ElementType type) {
   switch (type) {
     case ElementType::kF32:
       return ArrayType::kF32;
     case ElementType::kF16:
       return ArrayType::kF16;
+    case ElementType::kBF16:
+      return ArrayType::kBF16;
     case ElementType::kInt8:
       return ArrayType::kInt8;
     case ElementType::kUInt8:
@@ -33,10 +36,8 @@ std::optional<ArrayType> ArrayTypeOf(ElementType type) {
       return ArrayType::kInt32;
     case ElementType::kInt64:
       return ArrayType::kInt64;
-    case ElementType::kBF16:
-      return std::nullopt;
   }
-  return std::nullopt;
+  return ArrayType::kF32;
 }
 
 // The value of a graph that an argument is, with the .npy type of its elements.
@@ -51,24 +52,23 @@ Outcome<std::vector<External>> Externals(std::string_view object, const Graph& g
   for (const Value& value : graph.values) {
     if (!value.external_id) continue;
     std::optional<ElementType> element = ExternalElementType(value.type);
-    std::optional<ArrayType> array = element ? ArrayTypeOf(*element) : std::nullopt;
-    if (!array) {
-      return Fail(ExitCode::kUnsupported, "{}: argument {} is {}, which .npy has no type for",
+    if (!element) {
+      return Fail(ExitCode::kUnsupported, "{}: argument {} is {}, which no host's tensor can be",
                   object, *value.external_id, Describe(value));
     }
-    externals[*value.external_id] = {&value, *element, *array};
+    externals[*value.external_id] = {&value, *element, ArrayTypeOf(*element)};
   }
   return externals;
 }
 
 Outcome<OwnedTensor> ToTensor(std::string_view object, size_t id, const External& external,
                               const Array& array) {
-  if (array.type != external.array_type || array.shape.size() > kMaxRank ||
+  if (!Holds(array.type, external.array_type) || array.shape.size() > kMaxRank ||
       !IsWithin(Dims(array.shape), external.value->dims)) {
     return Fail(ExitCode::kUsage,
                 "{}: input with external id {} is {}, expected {} {} or less, in the order in "
                 "which the payload has its dimensions",
-                object, id, Describe(array), Name(external.array_type),
+                object, id, Describe(array), ExpectedTypeText(external.array_type),
                 ToString(external.value->dims));
   }
   OwnedTensor tensor(external.element_type, array.shape);
@@ -148,7 +148,7 @@ struct Summary {
 
 Summary Summarize(const Array& array) {
   Summary summary;
-  for (size_t i = 0; i < array.NumElements(); ++i) {
+  for (size_t i = 0; i < array.NumNumbers(); ++i) {
     double value = array.At(i);
     if (!std::isfinite(value)) {
       ++summary.not_finite;
@@ -165,7 +165,7 @@ Summary Summarize(const Array& array) {
 
 std::string LineOf(const Array& array, const Summary& summary) {
   std::string line = Describe(array);
-  if (array.NumElements() == 0) line += " (empty)";
+  if (array.NumNumbers() == 0) line += " (empty)";
   if (summary.finite > 0) {
     line += std::format("  min {:.6g}  max {:.6g}  mean {:.6g}", summary.min, summary.max,
                         summary.mean);
@@ -186,8 +186,8 @@ ordered_json JsonOf(const Array& array, const Summary& summary) {
 }  // namespace
 
 Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
-                                       std::span<const Array> inputs, uint32_t repeat,
-                                       Timeline* timeline, uint64_t max_memory) {
+                                       std::span<const Array> inputs, Measurement& measurement,
+                                       uint64_t max_memory) {
   std::string object = model.file.path().string();
   Result<Graph> graph = ReadPayload(model.file.bytes(), model.named_data.get());
   if (!graph) return FailWith(object, graph.error());
@@ -196,21 +196,23 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
   InitContext context;
   context.named_data = model.named_data.get();
   context.services.thread_pool = HostThreadPool();
+  Timeline* const timeline = measurement.timeline;
   std::optional<TimelineTracer> tracer;
   if (timeline != nullptr) tracer.emplace(*timeline);
-  const auto add_span = [&](std::string name, uint64_t start) {
-    if (tracer) {
-      timeline->Add({.name = std::move(name),
-                     .category = "switchyard",
-                     .start = start,
-                     .end = tracer->Now()});
+  // Nanoseconds since `start`.
+  const auto measure = [&](std::string name, uint64_t start) {
+    const uint64_t end = Now();
+    if (timeline != nullptr) {
+      timeline->Add(
+          {.name = std::move(name), .category = "switchyard", .start = start, .end = end});
     }
+    return end - start;
   };
   context.services.tracer = tracer ? &*tracer : nullptr;
-  uint64_t start = tracer ? tracer->Now() : 0;
+  const uint64_t load_start = Now();
   Result<BlobRunner> runner = BlobRunner::Load(backend, model.file.bytes(), context);
   if (!runner) return FailWith(object, runner.error());
-  add_span("load", start);
+  measurement.times.load = measure("load", load_start);
 
   size_t wanted = static_cast<size_t>(std::ranges::count_if(
       externals, [](const External& e) { return e.value && e.value->is_external_input; }));
@@ -246,10 +248,10 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
     views.push_back(is_output ? output_tensors.emplace_back(tensors[id], budget).View()
                               : ViewOf(tensors[id], dim_orders[id]));
   }
-  for (uint32_t run = 0; run < repeat; ++run) {
-    start = tracer ? tracer->Now() : 0;
+  for (uint32_t run = 0; run < measurement.repeat; ++run) {
+    const uint64_t start = Now();
     if (Status status = runner->Run(views); !status) return FailWith(object, status.error());
-    add_span("execute", start);
+    measurement.times.runs.push_back(measure("execute", start));
   }
 
   std::vector<Array> outputs;
@@ -263,19 +265,24 @@ Outcome<std::vector<Array>> RunPayload(ModelFile& model, Backend& backend,
   return outputs;
 }
 
-// Runs a method as often as the options say, and writes the ETDump that they ask for.
+// Runs a method, and writes the ETDump that the options ask for.
 Outcome<std::vector<Array>> RunProgram(const RunOptions& options, ModelFile& model,
                                        const std::string& method, std::vector<Array> inputs,
-                                       Timeline* timeline) {
+                                       Measurement& measurement) {
   std::optional<ProgramTrace> trace;  // outlives the runner
-  if (timeline != nullptr || options.etdump) trace.emplace(timeline, options.etdump.has_value());
+  if (measurement.timeline != nullptr || options.etdump) {
+    trace.emplace(measurement.timeline, options.etdump.has_value());
+  }
+  const uint64_t start = Now();
   SWITCHYARD_ASSIGN(ProgramRunner runner, ProgramRunner::Load(model, options.max_memory));
   SWITCHYARD_TRY(runner.LoadMethod(method, trace ? trace->tracer() : nullptr));
+  measurement.times.load = Now() - start;
   std::vector<MethodInput> method_inputs;
   for (Array& array : inputs) method_inputs.push_back({std::move(array), {}});
   std::vector<Array> outputs;
-  for (uint32_t run = 0; run < options.repeat; ++run) {
-    SWITCHYARD_ASSIGN(outputs, runner.Run(method, method_inputs));
+  for (uint32_t run = 0; run < measurement.repeat; ++run) {
+    uint64_t& nanoseconds = measurement.times.runs.emplace_back();
+    SWITCHYARD_ASSIGN(outputs, runner.Run(method, method_inputs, &nanoseconds));
   }
   if (options.etdump) SWITCHYARD_TRY(trace->WriteEtdump(*options.etdump));
   return outputs;
@@ -284,18 +291,21 @@ Outcome<std::vector<Array>> RunProgram(const RunOptions& options, ModelFile& mod
 Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::ostream& out) {
   if (options.threads) SWITCHYARD_TRY(SetThreads(*options.threads));
   SWITCHYARD_ASSIGN(ModelFile model, OpenModelFile(options.file, options.data));
+  const Program* const program = model.program ? &*model.program : nullptr;
+  const std::string method =
+      options.method.value_or(program != nullptr ? DefaultMethod(*program) : "");
   std::vector<Array> inputs;
-  for (const std::filesystem::path& path : options.inputs) {
-    SWITCHYARD_ASSIGN(Array array, ReadNpy(path));
+  for (size_t i = 0; i < options.inputs.size(); ++i) {
+    SWITCHYARD_ASSIGN(Array array, ReadInput(options.inputs[i], program, method, i));
     inputs.push_back(std::move(array));
   }
   std::vector<Array> outputs;
   Timeline timeline;
-  Timeline* const traced = options.trace ? &timeline : nullptr;
+  Measurement measurement{.repeat = options.repeat,
+                          .timeline = options.trace ? &timeline : nullptr};
   std::string thread = "payload";
-  if (model.program) {
-    const std::string method = options.method.value_or(DefaultMethod(*model.program));
-    SWITCHYARD_ASSIGN(outputs, RunProgram(options, model, method, std::move(inputs), traced));
+  if (program != nullptr) {
+    SWITCHYARD_ASSIGN(outputs, RunProgram(options, model, method, std::move(inputs), measurement));
     thread = "method " + method;
   } else if (options.method || options.etdump) {
     return Fail(ExitCode::kUsage, "{}: is a bare payload, which has no {}; leave out {}",
@@ -310,15 +320,25 @@ Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::
                 "`switchyard run` runs payloads",
                 options.file.string());
   } else {
-    SWITCHYARD_ASSIGN(outputs, RunPayload(model, *payload_backend, inputs, options.repeat, traced,
-                                          options.max_memory));
+    SWITCHYARD_ASSIGN(outputs,
+                      RunPayload(model, *payload_backend, inputs, measurement, options.max_memory));
   }
   if (options.trace) {
     SWITCHYARD_TRY(timeline.Write(*options.trace, options.file.string(), thread));
   }
 
   if (options.output_dir) SWITCHYARD_TRY(MakeFolder(*options.output_dir));
-  ordered_json json = {{"outputs", ordered_json::array()}};
+  ordered_json json = ordered_json::object();
+  if (options.repeat > 1) {
+    const RunTimesSummary times = Summarize(measurement.times);
+    json["times"] = {{"load_ms", times.load},
+                     {"runs", options.repeat},
+                     {"first_ms", times.first},
+                     {"median_ms", times.median},
+                     {"minimum_ms", times.minimum}};
+    if (!options.json) out << TimesText(measurement.times) << '\n';
+  }
+  json["outputs"] = ordered_json::array();
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Summary summary = Summarize(outputs[i]);
     ordered_json item = JsonOf(outputs[i], summary);

@@ -15,7 +15,7 @@ constexpr size_t kDigitsTestImages = 360;
 
 // The index of the largest element of each row (the last dimension), or nothing for other shapes.
 std::optional<std::vector<size_t>> ArgMax(const Array& output, size_t rows) {
-  size_t count = output.NumElements();
+  size_t count = output.NumNumbers();
   if (rows == 0 || count == 0 || count % rows != 0) return std::nullopt;
   size_t columns = count / rows;
   std::vector<size_t> result(rows, 0);
@@ -70,7 +70,7 @@ Outcome<std::optional<TaskResult>> JudgeTask(const std::string& task,
   if ((!digits && !pitch) || !std::filesystem::exists(path, error)) return std::nullopt;
   if (digits && (output.shape.empty() || output.shape[0] != kDigitsTestImages)) return std::nullopt;
   SWITCHYARD_ASSIGN(Array labels, ReadNpy(path));
-  size_t count = labels.NumElements();
+  size_t count = labels.NumNumbers();
   std::optional<std::vector<size_t>> answers;
   if (!output.shape.empty() && output.shape[0] == count) answers = ArgMax(output, count);
   if (!answers) {

@@ -1,12 +1,12 @@
 #include "tools/timeline.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <span>
 #include <utility>
 
 #include "tools/file.h"
+#include "tools/run_times.h"
 
 namespace switchyard::tools {
 namespace {
@@ -49,11 +49,7 @@ Outcome<void> Timeline::Write(const std::filesystem::path& path, std::string_vie
   return WriteFile(path, std::as_bytes(std::span(text)));
 }
 
-uint64_t TimelineTracer::Now() {
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                   std::chrono::steady_clock::now().time_since_epoch())
-                                   .count());
-}
+uint64_t TimelineTracer::Now() { return tools::Now(); }
 
 void TimelineTracer::Event(const TraceEvent& event) {
   Timeline::Span span{.name = std::string(event.name),

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "kernels/cpu/features.h"
+#include "runtime/elf_reader.h"
 
 // Only their addresses are of interest; their headers belong to other rooms.
 extern "C" {
@@ -65,35 +66,20 @@ struct Tables {
 };
 
 Tables TablesOf(const link_map& object) {
-  Tables tables;
-  for (const ElfW(Dyn)* entry = object.l_ld; entry->d_tag != DT_NULL; ++entry) {
+  const ElfDynamic dynamic = DynamicOf(object);
+  const auto table = [&]<typename T>(int64_t tag, const T*& to) {
     // The linker has made most addresses absolute, but not every C library does.
-    ElfW(Addr) address = entry->d_un.d_ptr;
-    if (address < object.l_addr) address += object.l_addr;
-    const void* table = reinterpret_cast<const void*>(address);
-    switch (entry->d_tag) {
-      case DT_SYMTAB:
-        tables.symbols = static_cast<const ElfW(Sym)*>(table);
-        break;
-      case DT_STRTAB:
-        tables.names = static_cast<const char*>(table);
-        break;
-      case DT_JMPREL:
-        tables.slots[0] = static_cast<const ElfW(Rela)*>(table);
-        break;
-      case DT_PLTRELSZ:
-        tables.slot_bytes[0] = entry->d_un.d_val;
-        break;
-      case DT_RELA:
-        tables.slots[1] = static_cast<const ElfW(Rela)*>(table);
-        break;
-      case DT_RELASZ:
-        tables.slot_bytes[1] = entry->d_un.d_val;
-        break;
-      default:
-        break;
-    }
-  }
+    uint64_t address = FindDynamic(dynamic, tag);
+    if (address != 0 && address < object.l_addr) address += object.l_addr;
+    to = reinterpret_cast<const T*>(address);
+  };
+  Tables tables;
+  table(DT_SYMTAB, tables.symbols);
+  table(DT_STRTAB, tables.names);
+  table(DT_JMPREL, tables.slots[0]);
+  table(DT_RELA, tables.slots[1]);
+  tables.slot_bytes[0] = FindDynamic(dynamic, DT_PLTRELSZ);
+  tables.slot_bytes[1] = FindDynamic(dynamic, DT_RELASZ);
   return tables;
 }
 
@@ -135,9 +121,9 @@ Status CheckCaller(const link_map& caller, const Family& family) {
 // That XNNPACK is of the libraries that `object` names as needed, if one of them has it.
 Status CheckXnnpack(const link_map& object, const link_map* xnnpack) {
   const Tables tables = TablesOf(object);
-  for (const ElfW(Dyn)* entry = object.l_ld; entry->d_tag != DT_NULL; ++entry) {
-    if (entry->d_tag != DT_NEEDED || tables.names == nullptr) continue;
-    const char* needed = tables.names + entry->d_un.d_val;
+  for (const ElfW(Dyn) & entry : DynamicOf(object)) {
+    if (entry.d_tag != DT_NEEDED || tables.names == nullptr) continue;
+    const char* needed = tables.names + entry.d_un.d_val;
     void* handle = dlopen(needed, RTLD_LAZY | RTLD_NOLOAD);
     if (handle == nullptr) continue;
     void* own = dlsym(handle, kFamilies[0].first_name);

@@ -9,7 +9,7 @@
 #include <iterator>
 #include <string_view>
 
-#include "runtime/elf_notes.h"
+#include "runtime/elf_reader.h"
 
 namespace switchyard {
 namespace {
@@ -44,13 +44,7 @@ struct BuildIdSearch {
 
 int FindBuildId(dl_phdr_info* file, size_t, void* data) {
   auto& search = *static_cast<BuildIdSearch*>(data);
-  bool holds = false;
-  for (size_t i = 0; i < file->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& segment = file->dlpi_phdr[i];
-    holds = holds || (segment.p_type == PT_LOAD &&
-                      search.address - (file->dlpi_addr + segment.p_vaddr) < segment.p_memsz);
-  }
-  if (!holds) return 0;
+  if (FindLoadSegment(SegmentsOf(*file), search.address - file->dlpi_addr, 1) == nullptr) return 0;
   FindElfNote(*file, [&](const ElfNote& note) {
     constexpr std::string_view kGnu(ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU));
     if (note.type != NT_GNU_BUILD_ID || note.owner != kGnu) return false;

@@ -1,7 +1,6 @@
 #include "backend/plan/layouts.h"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -9,7 +8,7 @@ namespace switchyard {
 namespace {
 
 // What a kind of node does with layouts.
-enum class Role : uint8_t {
+enum class LayoutRole : uint8_t {
   kElements,   // the same for each element, wherever it lies
   kDims,       // names dimensions by their numbers, in one layout or the other
   kImages,     // its first input and its outputs are in channels last
@@ -17,72 +16,15 @@ enum class Role : uint8_t {
   kTranspose,  // by its permutation
 };
 
-struct KindRole {
-  NodeKind kind;
-  Role role;
+constexpr LayoutRole kRoles[] = {
+#define SWITCHYARD_NODE_KIND(kind, min_inputs, max_inputs, num_outputs, attributes, flags, shape, \
+                             lowering, layout, ...)                                               \
+  LayoutRole::k##layout,
+#include "schema/node_kinds.inc"
+#undef SWITCHYARD_NODE_KIND
 };
 
-using enum NodeKind;
-
-constexpr KindRole kRoles[] = {
-    {kAdd, Role::kElements},
-    {kFullyConnected, Role::kRows},
-    {kSoftmax, Role::kDims},
-    {kSigmoid, Role::kElements},
-    {kStaticTranspose, Role::kTranspose},
-    {kClamp, Role::kElements},
-    {kConv2d, Role::kImages},
-    {kDiv, Role::kElements},
-    {kStaticResizeBilinear2D, Role::kImages},
-    {kStaticConstantPad, Role::kDims},
-    {kAvgPooling2d, Role::kImages},
-    {kMinimum, Role::kElements},
-    {kDepthwiseConv2d, Role::kImages},
-    {kMaxPooling2d, Role::kImages},
-    {kMultiply, Role::kElements},
-    {kSubtract, Role::kElements},
-    {kFloor, Role::kElements},
-    {kConvert, Role::kElements},
-    {kGlobalAvgPooling2d, Role::kImages},
-    {kStaticReshape, Role::kRows},
-    {kArgMaxPooling2d, Role::kImages},
-    {kSquareRoot, Role::kElements},
-    {kCeiling, Role::kElements},
-    {kHardswish, Role::kElements},
-    {kLeakyReLU, Role::kElements},
-    {kMaximum, Role::kElements},
-    {kNegate, Role::kElements},
-    {kSquare, Role::kElements},
-    {kELU, Role::kElements},
-    {kAbs, Role::kElements},
-    {kPReLU, Role::kImages},
-    {kConcatenate2, Role::kDims},
-    {kConcatenate3, Role::kDims},
-    {kConcatenate4, Role::kDims},
-    {kStaticSlice, Role::kDims},
-    {kScaledDotProductAttention, Role::kRows},
-    {kBatchMatrixMultiply, Role::kRows},
-    {kConcatenate5, Role::kDims},
-    {kConvTranspose2d, Role::kImages},
-    {kReciprocalSquareRoot, Role::kElements},
-    {kLog, Role::kElements},
-    {kGelu, Role::kElements},
-    {kTanh, Role::kElements},
-    {kExp, Role::kElements},
-    {kSin, Role::kElements},
-    {kCopy, Role::kElements},
-    {kCos, Role::kElements},
-};
-
-consteval bool RolesFollowTheTags() {
-  for (size_t i = 0; i < std::size(kRoles); ++i) {
-    if (static_cast<size_t>(kRoles[i].kind) != i + 1) return false;
-  }
-  return std::size(kRoles) == kNumNodeKinds;
-}
-static_assert(RolesFollowTheTags());
-
-Role RoleOf(const Node& node) { return kRoles[static_cast<size_t>(node.kind) - 1].role; }
+LayoutRole RoleOf(const Node& node) { return kRoles[static_cast<size_t>(node.kind) - 1]; }
 
 // The exporter's two transposes; kOther is the model's own.
 enum class Permutation : uint8_t { kToChannelsLast, kFromChannelsLast, kOther };
@@ -98,10 +40,10 @@ Permutation PermutationOf(const Node& node) {
 
 bool WritesTheLayoutItReads(const Node& node) {
   switch (RoleOf(node)) {
-    case Role::kElements:
-    case Role::kDims:
+    case LayoutRole::kElements:
+    case LayoutRole::kDims:
       return true;
-    case Role::kTranspose:
+    case LayoutRole::kTranspose:
       return PermutationOf(node) == Permutation::kOther;
     default:
       return false;
@@ -161,24 +103,24 @@ void Layouts::AddEvidence(const Graph& graph, bool likely) {
   std::vector<std::pair<uint32_t, Layout>> evidence;
   std::vector<std::pair<uint32_t, uint32_t>> transposes;  // by 0, 2, 3, 1: groups read and written
   for (const Node& node : graph.nodes) {
-    const Role role = RoleOf(node);
+    const LayoutRole role = RoleOf(node);
     std::vector<ValueIndex> values = node.outputs;
-    const size_t num_inputs = role == Role::kImages ? 1 : node.inputs.size();
+    const size_t num_inputs = role == LayoutRole::kImages ? 1 : node.inputs.size();
     values.insert(values.end(), node.inputs.begin(), node.inputs.begin() + num_inputs);
     const Value& output = graph.values[node.outputs[0]];
     const bool is_free =
-        role == Role::kElements && std::ranges::all_of(node.inputs, [&](ValueIndex input) {
+        role == LayoutRole::kElements && std::ranges::all_of(node.inputs, [&](ValueIndex input) {
           return IsFreeOfDims(graph.values[input], output);
         });
     for (const ValueIndex value : values) {
       const uint32_t group = groups_[value];
       if (group == kNoGroup) continue;
       if (!is_free) is_one_of_the_two_[group] = true;
-      const bool is_image = role == Role::kImages && graph.values[value].dims.rank() == 4;
+      const bool is_image = role == LayoutRole::kImages && graph.values[value].dims.rank() == 4;
       if (is_image) evidence.emplace_back(group, Layout::kChannelsLast);
-      if (role == Role::kRows) evidence.emplace_back(group, Layout::kDefault);
+      if (role == LayoutRole::kRows) evidence.emplace_back(group, Layout::kDefault);
     }
-    if (role != Role::kTranspose) continue;
+    if (role != LayoutRole::kTranspose) continue;
     const uint32_t read = groups_[node.inputs[0]], written = groups_[node.outputs[0]];
     const Permutation permutation = PermutationOf(node);
     if (permutation == Permutation::kOther || read == kNoGroup) continue;

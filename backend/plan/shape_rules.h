@@ -71,7 +71,8 @@ class ShapeContext {
   const std::span<ShapeRange> shapes_;
 };
 
-// Sets the dims of the node's outputs from those of its inputs.
+// Sets the dims of the node's outputs from those of its inputs; named by column `shape` of the node
+// kinds.
 using ShapeRule = Status (*)(ShapeContext& context);
 
 // shapes_elementwise.cpp

@@ -1,7 +1,6 @@
 #include "backend/plan/shapes.h"
 
 #include <cstdint>
-#include <iterator>
 #include <limits>
 
 #include "backend/plan/shape_rules.h"
@@ -10,76 +9,19 @@
 namespace switchyard {
 namespace {
 
-struct ShapeRow {
-  NodeKind kind;
-  ShapeRule rule;
+constexpr ShapeRule kRules[] = {
+#define SWITCHYARD_NODE_KIND(kind, min_inputs, max_inputs, num_outputs, attributes, flags, shape, \
+                             ...)                                                                 \
+  ShapeOf##shape,
+#include "schema/node_kinds.inc"
+#undef SWITCHYARD_NODE_KIND
 };
-
-using enum NodeKind;
-
-constexpr ShapeRow kRules[] = {
-    {kAdd, ShapeOfBinary},
-    {kFullyConnected, ShapeOfFullyConnected},
-    {kSoftmax, ShapeOfSoftmax},
-    {kSigmoid, ShapeOfUnary},
-    {kStaticTranspose, ShapeOfTranspose},
-    {kClamp, ShapeOfUnary},
-    {kConv2d, ShapeOfConvolution},
-    {kDiv, ShapeOfBinary},
-    {kStaticResizeBilinear2D, ShapeOfResize},
-    {kStaticConstantPad, ShapeOfPad},
-    {kAvgPooling2d, ShapeOfPooling},
-    {kMinimum, ShapeOfBinary},
-    {kDepthwiseConv2d, ShapeOfConvolution},
-    {kMaxPooling2d, ShapeOfPooling},
-    {kMultiply, ShapeOfBinary},
-    {kSubtract, ShapeOfBinary},
-    {kFloor, ShapeOfUnary},
-    {kConvert, ShapeOfConvert},
-    {kGlobalAvgPooling2d, ShapeOfGlobalAveragePooling},
-    {kStaticReshape, ShapeOfReshape},
-    {kArgMaxPooling2d, ShapeOfArgMaxPooling},
-    {kSquareRoot, ShapeOfUnary},
-    {kCeiling, ShapeOfUnary},
-    {kHardswish, ShapeOfUnary},
-    {kLeakyReLU, ShapeOfUnary},
-    {kMaximum, ShapeOfBinary},
-    {kNegate, ShapeOfUnary},
-    {kSquare, ShapeOfUnary},
-    {kELU, ShapeOfUnary},
-    {kAbs, ShapeOfUnary},
-    {kPReLU, ShapeOfPRelu},
-    {kConcatenate2, ShapeOfConcatenate},
-    {kConcatenate3, ShapeOfConcatenate},
-    {kConcatenate4, ShapeOfConcatenate},
-    {kStaticSlice, ShapeOfSlice},
-    {kScaledDotProductAttention, ShapeOfDecomposed},
-    {kBatchMatrixMultiply, ShapeOfBatchMatrixMultiply},
-    {kConcatenate5, ShapeOfConcatenate},
-    {kConvTranspose2d, ShapeOfTransposedConvolution},
-    {kReciprocalSquareRoot, ShapeOfUnary},
-    {kLog, ShapeOfUnary},
-    {kGelu, ShapeOfUnary},
-    {kTanh, ShapeOfUnary},
-    {kExp, ShapeOfUnary},
-    {kSin, ShapeOfUnary},
-    {kCopy, ShapeOfUnary},
-    {kCos, ShapeOfUnary},
-};
-
-consteval bool RowsFollowTheTags() {
-  for (size_t i = 0; i < std::size(kRules); ++i) {
-    if (static_cast<size_t>(kRules[i].kind) != i + 1) return false;
-  }
-  return std::size(kRules) == kNumNodeKinds;
-}
-static_assert(RowsFollowTheTags());
 
 // Of what `shapes` says of arguments and constants, the dims of all values.
 Status Infer(const Graph& graph, std::span<ShapeRange> shapes) {
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     ShapeContext context(graph, i, shapes);
-    SWITCHYARD_TRY(kRules[static_cast<size_t>(graph.nodes[i].kind) - 1].rule(context));
+    SWITCHYARD_TRY(kRules[static_cast<size_t>(graph.nodes[i].kind) - 1](context));
   }
   return {};
 }

@@ -87,15 +87,13 @@ Status LowerMaxPooling(Lowering& lowering) {
 Status LowerArgMaxPooling(Lowering& lowering) {
   SWITCHYARD_TRY(CheckPooling(lowering));
   const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
-  if (IsPoolOfOne(a)) {
-    return lowering.Unsupported(
-        "a pool of one element, whose index is 0, expected two at least; leave it out");
-  }
-  // XNNPACK repeats the pixels at the edge, and gives the place of the copy.
+  // Of such the remedies make steps of their own.
   const bool is_same = (lowering.node().flags & kFlagTensorFlowSamePadding) != 0;
-  if (is_same || (a.padding_top | a.padding_right | a.padding_bottom | a.padding_left) != 0) {
-    return lowering.Unsupported("{} padding, expected none; pad its input with the lowest number",
-                                is_same ? "SAME" : "explicit");
+  if (IsPoolOfOne(a) || is_same ||
+      (a.padding_top | a.padding_right | a.padding_bottom | a.padding_left) != 0) {
+    return lowering.Unsupported(
+        "a pool of {} x {} with {} padding, expected two elements at least and no padding",
+        a.pooling_height, a.pooling_width, is_same ? "SAME" : "explicit");
   }
   if (lowering.TypeOf(lowering.input(0)) != kF32 || lowering.TypeOf(lowering.output(0)) != kF32 ||
       lowering.output(1).type != kInt32 || lowering.output(1).dims.rank() != 4) {

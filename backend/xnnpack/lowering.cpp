@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <limits>
 #include <string>
 
@@ -14,68 +13,13 @@ namespace {
 
 using enum NodeKind;
 
-struct LoweringRow {
-  NodeKind kind;
-  LowerFunction lower;
+constexpr LowerFunction kLowerings[] = {
+#define SWITCHYARD_NODE_KIND(kind, min_inputs, max_inputs, num_outputs, attributes, flags, shape, \
+                             lowering, ...)                                                       \
+  &Lower##lowering,
+#include "schema/node_kinds.inc"
+#undef SWITCHYARD_NODE_KIND
 };
-
-constexpr LoweringRow kLowerings[] = {
-    {kAdd, &LowerBinary},
-    {kFullyConnected, &LowerFullyConnected},
-    {kSoftmax, &LowerSoftmax},
-    {kSigmoid, &LowerUnary},
-    {kStaticTranspose, &LowerTranspose},
-    {kClamp, &LowerUnary},
-    {kConv2d, &LowerConvolution},
-    {kDiv, &LowerBinary},
-    {kStaticResizeBilinear2D, &LowerResizeBilinear},
-    {kStaticConstantPad, &LowerPad},
-    {kAvgPooling2d, &LowerAveragePooling},
-    {kMinimum, &LowerBinary},
-    {kDepthwiseConv2d, &LowerDepthwiseConvolution},
-    {kMaxPooling2d, &LowerMaxPooling},
-    {kMultiply, &LowerBinary},
-    {kSubtract, &LowerBinary},
-    {kFloor, &LowerUnary},
-    {kConvert, &LowerConvert},
-    {kGlobalAvgPooling2d, &LowerGlobalAveragePooling},
-    {kStaticReshape, &LowerReshape},
-    {kArgMaxPooling2d, &LowerArgMaxPooling},
-    {kSquareRoot, &LowerUnary},
-    {kCeiling, &LowerUnary},
-    {kHardswish, &LowerUnary},
-    {kLeakyReLU, &LowerUnary},
-    {kMaximum, &LowerBinary},
-    {kNegate, &LowerUnary},
-    {kSquare, &LowerUnary},
-    {kELU, &LowerUnary},
-    {kAbs, &LowerUnary},
-    {kPReLU, &LowerBinary},
-    {kConcatenate2, &LowerConcatenate},
-    {kConcatenate3, &LowerConcatenate},
-    {kConcatenate4, &LowerConcatenate},
-    {kStaticSlice, &LowerSlice},
-    {kScaledDotProductAttention, nullptr},  // DecomposeGraph leaves none
-    {kBatchMatrixMultiply, &LowerBatchMatrixMultiply},
-    {kConcatenate5, &LowerConcatenate},
-    {kConvTranspose2d, &LowerTransposedConvolution},
-    {kReciprocalSquareRoot, &LowerUnary},
-    {kLog, &LowerUnary},
-    {kGelu, &LowerUnary},
-    {kTanh, &LowerUnary},
-    {kExp, &LowerUnary},
-    {kSin, &LowerUnary},
-    {kCopy, &LowerCopy},
-    {kCos, &LowerUnary},
-};
-
-consteval bool RowsFollowTheTags() {
-  for (size_t i = 0; i < std::size(kLowerings); ++i) {
-    if (static_cast<size_t>(kLowerings[i].kind) != i + 1) return false;
-  }
-  return std::size(kLowerings) == kNumNodeKinds;
-}
-static_assert(RowsFollowTheTags());
 
 }  // namespace
 
@@ -84,8 +28,9 @@ float ScaleOf(const Value& value) {
   return quantized == nullptr ? 1.0f : quantized->scale;
 }
 
-LowerFunction FindLowering(NodeKind kind) {
-  return kind == kNone ? nullptr : kLowerings[static_cast<size_t>(kind) - 1].lower;
+Status LowerDecomposed(Lowering& lowering) {
+  return Fail(ErrorCode::kInternal, "{}: the graph has not been decomposed; call DecomposeGraph",
+              lowering.DescribeNode());
 }
 
 Lowering::Lowering(const Graph& graph, const ConstantData& constants,
@@ -113,11 +58,6 @@ Status Lowering::AddScratch(ValueIndex index) {
 
 Status Lowering::AddNode(NodeIndex index) {
   node_ = index;
-  const LowerFunction lower = FindLowering(node().kind);
-  if (lower == nullptr) {
-    return Fail(ErrorCode::kInternal, "{}: the graph has not been decomposed; call DecomposeGraph",
-                DescribeNode());
-  }
   if (const Remedy* row =
           use_remedies() ? FindRemedy(RemedyAction::kRefuse, graph_, node(), cpu()) : nullptr) {
     return Unsupported(
@@ -126,7 +66,7 @@ Status Lowering::AddNode(NodeIndex index) {
         row->evidence, DescribeTypes(), row->id);
   }
   ChooseForm();
-  SWITCHYARD_TRY(lower(*this));
+  SWITCHYARD_TRY(kLowerings[static_cast<size_t>(node().kind) - 1](*this));
   if (node().kind == kArgMaxPooling2d) {
     // XNNPACK does not propagate the shape of the indices.
     for (SubgraphExternal& external : externals_) {
@@ -139,7 +79,7 @@ Status Lowering::AddNode(NodeIndex index) {
 void Lowering::ChooseForm() {
   computes_in_f32_ = environment_.use_remedies &&
                      FindRemedy(RemedyAction::kComputeInF32, graph_, node(), cpu()) != nullptr;
-  if (computes_in_f32_ || !MovesData(node())) return;
+  if (computes_in_f32_ || !Info(node().kind).moves_data) return;
   // Moving what has been computed in f32 as f32 saves a conversion there and one back.
   const Ids& ids = ids_[node().inputs[0]];
   computes_in_f32_ = ids.is_computed[kF32] && !ids.is_computed[kNative];

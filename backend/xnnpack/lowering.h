@@ -160,7 +160,8 @@ class Lowering {
   bool computes_in_f32_ = false;
 };
 
-// One function for each operator family (lower_*.cpp).
+// One function for each operator family (lower_*.cpp), named by column `lowering` of the node
+// kinds.
 using LowerFunction = Status (*)(Lowering& lowering);
 Status LowerFullyConnected(Lowering& lowering);
 Status LowerConvolution(Lowering& lowering);
@@ -182,8 +183,7 @@ Status LowerSlice(Lowering& lowering);
 Status LowerPad(Lowering& lowering);
 Status LowerConcatenate(Lowering& lowering);
 Status LowerCopy(Lowering& lowering);
-
-// Null for kinds that XNNPACK cannot run.
-LowerFunction FindLowering(NodeKind kind);
+// Of a kind that DecomposeGraph leaves none of: Internal.
+Status LowerDecomposed(Lowering& lowering);
 
 }  // namespace switchyard

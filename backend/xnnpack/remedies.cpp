@@ -94,7 +94,8 @@ bool IsDeepF16Product(const Graph& graph, const Node& node) {
   return ProductOf(graph, node).k >= kMaxF16Depth && InputIs(graph, node, kF16);
 }
 bool IsF16Arithmetic(const Graph& graph, const Node& node) {
-  if (MovesData(node)) return false;
+  // XNNPACK moves f16 on every CPU.
+  if (Info(node.kind).moves_data) return false;
   if (!AnyActivation(graph, node, [](DataType type) { return type == kF16; })) return false;
   // The plain conversions are instructions of the base architecture.
   return node.kind != NodeKind::kConvert || !IsFloat(graph.values[node.inputs[0]].type) ||
@@ -108,9 +109,6 @@ bool MixesFloats(const Graph& graph, const Node& node) {
     if (first == kInvalid) first = type;
     return type != first;
   });
-}
-bool IsArgMaxOfF16(const Graph& graph, const Node& node) {
-  return node.kind == NodeKind::kArgMaxPooling2d && InputIs(graph, node, kF16);
 }
 bool IsPReluOfOneSlopeInF16(const Graph& graph, const Node& node) {
   if (node.kind != NodeKind::kPReLU || !InputIs(graph, node, kF16)) return false;
@@ -151,19 +149,29 @@ bool IsDynamicConvolutionOfBatches(const Graph& graph, const Node& node) {
   const Dims& images = graph.values[node.inputs[0]].dims;
   return images.rank() == 4 && images[0] > 1 && HasConstantWeights(graph, node);
 }
-bool IsSpacedPool(const Graph&, const Node& node) {
-  const auto* pool = std::get_if<PoolingAttributes>(&node.attributes);
-  if (pool == nullptr || node.kind == NodeKind::kArgMaxPooling2d) return false;
-  const bool is_of_one = pool->pooling_height == 1 && pool->pooling_width == 1;
-  return (node.kind == NodeKind::kMaxPooling2d || is_of_one) &&
-         (pool->stride_height > pool->pooling_height || pool->stride_width > pool->pooling_width);
-}
 bool ComputesF32(const Graph& graph, const Node& node) {
   return IsFullyConnected(node) && IsFloat(graph.values[node.inputs[0]].type) &&
          IsFloat(graph.values[node.outputs[0]].type);
 }
-bool PoolsByThread(const Graph&, const Node& node) {
+bool IsSpacedPool(const Graph&, const Node& node) {
+  const auto* pool = std::get_if<PoolingAttributes>(&node.attributes);
+  if (pool == nullptr) return false;
+  const bool is_of_one = pool->pooling_height == 1 && pool->pooling_width == 1;
+  if (node.kind == NodeKind::kArgMaxPooling2d) {
+    return is_of_one || (node.flags & kFlagTensorFlowSamePadding) != 0 ||
+           (pool->padding_top | pool->padding_right | pool->padding_bottom | pool->padding_left) !=
+               0;
+  }
+  return (node.kind == NodeKind::kMaxPooling2d || is_of_one) &&
+         (pool->stride_height > pool->pooling_height || pool->stride_width > pool->pooling_width);
+}
+bool IsArgMaxOfF16(const Graph& graph, const Node& node) {
+  return node.kind == NodeKind::kArgMaxPooling2d && InputIs(graph, node, kF16) &&
+         !IsSpacedPool(graph, node);
+}
+bool PoolsByThread(const Graph& graph, const Node& node) {
   if (node.kind != NodeKind::kAvgPooling2d && node.kind != NodeKind::kArgMaxPooling2d) return false;
+  if (IsSpacedPool(graph, node)) return false;
   const auto& attributes = std::get<PoolingAttributes>(node.attributes);
   return uint64_t{attributes.pooling_height} * attributes.pooling_width > 9;
 }
@@ -233,7 +241,9 @@ constexpr Remedy kRemedies[] = {
      "told of when shapes were set, and a thread takes the part of its number: where the pool told "
      "of two and runs three, the third writes behind it"},
     {"pool.spaced", kOwnStep, &AnyCpu, &IsSpacedPool,
-     "max pooling refuses strides above its window, and every pooling a window of one element"},
+     "max pooling refuses strides above its window, and every pooling a window of one element; "
+     "argmax pooling repeats the pixels at the edge as padding, and gives the places of the "
+     "copies"},
     {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
      "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
      "not"},
@@ -283,23 +293,6 @@ const Remedy* FindRemedy(RemedyAction action, const Graph& graph, const Node& no
     if (remedy.action == action && remedy.cpu(cpu) && remedy.node(graph, node)) return &remedy;
   }
   return nullptr;
-}
-
-bool MovesData(const Node& node) {
-  switch (node.kind) {
-    case NodeKind::kStaticTranspose:
-    case NodeKind::kStaticReshape:
-    case NodeKind::kStaticSlice:
-    case NodeKind::kStaticConstantPad:
-    case NodeKind::kConcatenate2:
-    case NodeKind::kConcatenate3:
-    case NodeKind::kConcatenate4:
-    case NodeKind::kConcatenate5:
-    case NodeKind::kCopy:
-      return true;
-    default:
-      return false;
-  }
 }
 
 bool IsWeight(const Node& node, size_t i) {

@@ -52,10 +52,6 @@ const Remedy* FindRemedy(RemedyAction action, const Graph& graph, const Node& no
 // tolerances no longer take.
 inline constexpr uint64_t kMaxF16Depth = 128;
 
-// Whether the node only moves bytes (transposes, slices, ...): XNNPACK does that for f16 on every
-// CPU.
-bool MovesData(const Node& node);
-
 // Whether inputs[i] of the node is a filter or a bias.
 bool IsWeight(const Node& node, size_t i);
 

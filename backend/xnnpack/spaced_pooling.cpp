@@ -43,6 +43,9 @@ class SpacedPooling final : public StockStep {
       : name_(Describe(graph, step.node)),
         input_(step.input),
         output_(step.output),
+        indices_(graph.nodes[step.node].kind == NodeKind::kArgMaxPooling2d
+                     ? graph.nodes[step.node].outputs[1]
+                     : kNoValue),
         type_(graph.values[step.input].type),
         pool_(std::get<PoolingAttributes>(graph.nodes[step.node].attributes)),
         is_same_((graph.nodes[step.node].flags & kFlagTensorFlowSamePadding) != 0),
@@ -78,25 +81,27 @@ class SpacedPooling final : public StockStep {
     if (to_.NumElements() == 0) return {};
     const void* from = data[input_];
     void* to = data[output_];
-    if (from == nullptr || to == nullptr) {
+    int32_t* indices = nullptr;
+    if (indices_ != kNoValue) indices = static_cast<int32_t*>(data[indices_]);
+    if (from == nullptr || to == nullptr || (indices_ != kNoValue && indices == nullptr)) {
       return Fail(ErrorCode::kInvalidArgument, "{}: no data pointer; set one before execute",
                   name_);
     }
     switch (type_) {
       case DataType::kF32:
-        RunAs<AsF32>(from, to);
+        RunAs<AsF32>(from, to, indices);
         return {};
       case DataType::kF16:
-        RunAs<AsF16>(from, to);
+        RunAs<AsF16>(from, to, indices);
         return {};
       case DataType::kBF16:
-        RunAs<AsBF16>(from, to);
+        RunAs<AsBF16>(from, to, indices);
         return {};
       case DataType::kQInt8:
-        RunAs<AsInteger<int8_t>>(from, to);
+        RunAs<AsInteger<int8_t>>(from, to, indices);
         return {};
       default:
-        RunAs<AsInteger<uint8_t>>(from, to);
+        RunAs<AsInteger<uint8_t>>(from, to, indices);
         return {};
     }
   }
@@ -110,60 +115,77 @@ class SpacedPooling final : public StockStep {
   }
 
   template <typename Type>
-  void RunAs(const void* from, void* to) const {
+  void RunAs(const void* from, void* to, int32_t* indices) const {
     ParallelFor(thread_pool_, to_[0], to_[1], 1, 1, [&](size_t image, size_t y, size_t, size_t) {
+      const size_t row = (image * to_[1] + y) * to_[2] * to_[3];
       PoolRow<Type>(
           static_cast<const Type::Element*>(from) + image * from_[1] * from_[2] * from_[3], y,
-          static_cast<Type::Element*>(to) + (image * to_[1] + y) * to_[2] * to_[3]);
+          static_cast<Type::Element*>(to) + row, indices == nullptr ? nullptr : indices + row);
     });
   }
 
+  // `indices` may be null.
   template <typename Type>
-  void PoolRow(const Type::Element* image, size_t y, Type::Element* to) const {
+  void PoolRow(const Type::Element* image, size_t y, Type::Element* to, int32_t* indices) const {
     const Taps rows =
         TapsOf(y, from_[1], top_, pool_.stride_height, pool_.pooling_height, pool_.dilation_height);
     for (size_t x = 0; x < to_[2]; ++x) {
       const Taps columns =
           TapsOf(x, from_[2], left_, pool_.stride_width, pool_.pooling_width, pool_.dilation_width);
       for (size_t c = 0; c < to_[3]; ++c) {
-        *to++ = Type::Store(std::clamp(LargestOf<Type>(image + c, rows, columns), min_, max_));
+        const Largest largest = LargestOf<Type>(image + c, rows, columns);
+        *to++ = Type::Store(std::clamp(largest.number, min_, max_));
+        if (indices != nullptr) *indices++ = static_cast<int32_t>(largest.tap);
       }
     }
   }
 
   // The elements of a window along one axis that lie in the input: a file's window may be far
-  // larger.
+  // larger. `skipped` come before them.
   struct Taps {
-    size_t first, step, count;
+    size_t skipped, first, step, count;
   };
   static Taps TapsOf(size_t output, size_t input, size_t padding, size_t stride, size_t size,
                      size_t dilation) {
     const size_t start = output * stride;
     const size_t skipped = start < padding ? CeilDivide(padding - start, dilation) : 0;
     const size_t first = start + skipped * dilation - padding;
-    if (skipped >= size || first >= input) return {.first = 0, .step = 1, .count = 0};
-    return {.first = first,
+    if (skipped >= size || first >= input) {
+      return {.skipped = 0, .first = 0, .step = 1, .count = 0};
+    }
+    return {.skipped = skipped,
+            .first = first,
             .step = dilation,
             .count = std::min(size - skipped, (input - first - 1) / dilation + 1)};
   }
 
+  // The first NaN, or else the first of the largest, in the order in which XNNPACK numbers the taps
+  // of a window: down its columns.
+  struct Largest {
+    float number = -std::numeric_limits<float>::infinity();
+    size_t tap = 0;
+  };
   template <typename Type>
-  float LargestOf(const Type::Element* channel, const Taps& rows, const Taps& columns) const {
-    float largest = -std::numeric_limits<float>::infinity();
-    for (size_t i = 0; i < rows.count; ++i) {
-      const size_t row = (rows.first + i * rows.step) * from_[2];
-      for (size_t j = 0; j < columns.count; ++j) {
-        const size_t pixel = row + columns.first + j * columns.step;
+  Largest LargestOf(const Type::Element* channel, const Taps& rows, const Taps& columns) const {
+    Largest largest;
+    bool is_first = true;
+    for (size_t j = 0; j < columns.count; ++j) {
+      for (size_t i = 0; i < rows.count; ++i) {
+        const size_t pixel =
+            (rows.first + i * rows.step) * from_[2] + columns.first + j * columns.step;
         const float number = Type::Load(channel[pixel * from_[3]]);
-        if (std::isnan(number)) return number;
-        largest = std::max(largest, number);
+        if (!is_first && number <= largest.number) continue;
+        is_first = false;
+        largest = {.number = number,
+                   .tap = (columns.skipped + j) * pool_.pooling_height + rows.skipped + i};
+        if (std::isnan(number)) return largest;
       }
     }
     return largest;
   }
 
   const std::string name_;
-  const ValueIndex input_, output_;
+  const ValueIndex input_, output_, indices_;
   const DataType type_;
   const PoolingAttributes pool_;
   const bool is_same_;
@@ -200,6 +222,19 @@ Result<std::unique_ptr<StockStep>> CreateSpacedPooling(const Graph& graph,
                 "{}: its input has another scale or zero point than its output, expected the same, "
                 "since elements are copied; insert a Convert",
                 Describe(graph, step.node));
+  }
+  if (node.kind == NodeKind::kArgMaxPooling2d) {
+    const Value& indices = graph.values[node.outputs[1]];
+    const auto& pool = std::get<PoolingAttributes>(node.attributes);
+    const uint64_t size = uint64_t{pool.pooling_height} * pool.pooling_width;
+    if (!is_float || indices.type != DataType::kInt32 ||
+        size > uint64_t{std::numeric_limits<int32_t>::max()}) {
+      return Fail(ErrorCode::kNotSupported,
+                  "{}: types {} -> {}, {}, and a pool of {} x {}, expected a float for both, int32 "
+                  "for the indices, and less than 2^31 elements; export it so",
+                  Describe(graph, step.node), Name(input.type), Name(output.type),
+                  Name(indices.type), pool.pooling_height, pool.pooling_width);
+    }
   }
   return std::make_unique<SpacedPooling>(graph, step, environment);
 }

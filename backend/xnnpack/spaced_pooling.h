@@ -1,4 +1,5 @@
-// Pools that leave out elements between their windows, which XNNPACK's operators refuse.
+// Pools that XNNPACK's operators refuse or get wrong: those that leave out elements between their
+// windows, of one element, and ArgMaxPooling2d with padding.
 #pragma once
 
 #include <memory>
@@ -7,8 +8,10 @@
 
 namespace switchyard {
 
-// A MaxPooling2d, or an AvgPooling2d of one element. Of each window the largest element, NaN if one
-// of them is NaN, within the node's output range. Floats, and int8 that keeps its quantization.
+// A MaxPooling2d, an ArgMaxPooling2d (floats only), or an AvgPooling2d of one element. Of each
+// window the largest element, NaN if one of them is NaN, within the node's output range; with it
+// the number (kx * pooling height + ky) of the first such element of the window. What is padding is
+// none of them. Floats, and int8 that keeps its quantization.
 Result<std::unique_ptr<StockStep>> CreateSpacedPooling(const Graph& graph,
                                                        const StockOperatorStep& step,
                                                        const StockEnvironment& environment);

@@ -7,11 +7,12 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/base/api.h"
+
 namespace switchyard {
 
 enum class ReasonId : uint16_t {
 #define SWITCHYARD_REASON(symbol, id, what, hint) symbol,
-#include "runtime/base/api.h"
 #include "runtime/base/reasons.inc"
 #undef SWITCHYARD_REASON
 };

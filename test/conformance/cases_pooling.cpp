@@ -212,6 +212,47 @@ void AddArgMax(Cases& cases) {
   }
 }
 
+// Taps that are padding count for the places of the others.
+void AddPaddedArgMax(Cases& cases) {
+  struct Window {
+    const char* name;
+    PoolingAttributes attributes;
+    uint32_t flags;
+    Dims output;
+  };
+  const Window windows[] = {
+      {"same", {.pooling_height = 3, .pooling_width = 4}, kFlagTensorFlowSamePadding, {2, 3, 3, 5}},
+      {"padded",
+       {.padding_top = 2,
+        .padding_right = 3,
+        .padding_bottom = 1,
+        .padding_left = 1,
+        .pooling_height = 3,
+        .pooling_width = 4},
+       0,
+       {2, 3, 3, 5}},
+      {"1x1", {}, 0, {2, 7, 9, 5}},
+      {"16x1.same",
+       {.pooling_height = 16, .pooling_width = 1},
+       kFlagTensorFlowSamePadding,
+       {2, 1, 9, 5}},
+  };
+  for (const Window& w : windows) {
+    PoolingAttributes attributes = w.attributes;
+    attributes.stride_height = attributes.pooling_height;
+    attributes.stride_width = attributes.pooling_width;
+    for (const ElementKind& type : {kF32, kF16}) {
+      OneNode node{kArgMaxPooling2d,
+                   {{type, {2, 7, 9, 5}, Numbers::Distinct(-300)}},
+                   {{type, w.output}, {kInt32, w.output}},
+                   attributes};
+      node.flags = w.flags;
+      AddOneNode(cases, std::format("argmax_pool.{}.{}", type.name, w.name), node,
+                 kMustPassBitwise);
+    }
+  }
+}
+
 void AddEqualMaxima(Cases& cases) {
   const PoolingAttributes attributes{
       .pooling_height = 2, .pooling_width = 3, .stride_height = 2, .stride_width = 3};
@@ -300,6 +341,7 @@ void AddPoolingCases(Cases& cases) {
   AddMaximum(cases);
   AddAverage(cases);
   AddArgMax(cases);
+  AddPaddedArgMax(cases);
   AddEqualMaxima(cases);
   AddGlobal(cases);
   AddOthers(cases);

@@ -62,6 +62,7 @@ constexpr Row kTable[] = {
     {NodeKind::kConcatenate4, Concatenate},
     {NodeKind::kConcatenate5, Concatenate},
 };
+static_assert(std::size(kTable) == kNumNodeKinds);
 
 }  // namespace
 

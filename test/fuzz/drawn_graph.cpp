@@ -413,33 +413,28 @@ bool Drawing::DrawConvolution(NodeKind kind) {
 bool Drawing::DrawPooling(NodeKind kind) {
   const bool is_argmax = kind == NodeKind::kArgMaxPooling2d;
   const bool is_max = kind == NodeKind::kMaxPooling2d;
-  const auto x = Operand(is_argmax ? kF32Only : is_max ? kActivations : kFloats, 4, 4);
+  const auto x = Operand(is_max ? kActivations : kFloats, 4, 4);
   if (!x) return false;
   const auto number = [&](size_t low, size_t high) {
     return static_cast<uint32_t>(source_.Between(low, high));
   };
   PoolingAttributes a;
   a.pooling_height = number(1, 4);
-  a.pooling_width = number(a.pooling_height == 1 ? 2 : 1, 4);
+  a.pooling_width = number(!is_argmax && a.pooling_height == 1 ? 2 : 1, 4);
   a.stride_height = is_argmax ? a.pooling_height : number(1, a.pooling_height);
   a.stride_width = is_argmax ? a.pooling_width : number(1, a.pooling_width);
   if (is_max && source_.Below(3) == 0) a.dilation_height = a.dilation_width = 2;
   uint32_t flags = 0;
-  if (!is_argmax && source_.Below(4) == 0) {
+  if (source_.Below(4) == 0) {
     flags = kFlagTensorFlowSamePadding;
-  } else if (!is_argmax) {
+  } else if (!is_argmax || source_.Flag()) {
     a.padding_top = number(0, a.pooling_height - 1);
     a.padding_bottom = number(0, a.pooling_height - 1);
     a.padding_left = number(0, a.pooling_width - 1);
     a.padding_right = number(0, a.pooling_width - 1);
   }
   std::vector<ValueIndex> outputs = {Written(value(*x), 4)};
-  if (is_argmax) {
-    const Dims& in = value(*x).dims;
-    // The file has to say the indices' sizes.
-    outputs.push_back(
-        b_.Internal(kInt32, {in[0], in[1] / a.pooling_height, in[2] / a.pooling_width, in[3]}));
-  }
+  if (is_argmax) outputs.push_back(b_.Internal(kInt32, {1, 1, 1, 1}));
   return Add(kind, {*x}, outputs, a, flags, !is_argmax);
 }
 
@@ -634,6 +629,7 @@ DrawnGraph Drawing::Draw() {
   const size_t wanted = source_.Between(1, kMaxNodes);
   constexpr size_t kTries = 24;
   for (size_t i = 0; i < kTries && b_.graph().nodes.size() < wanted; ++i) {
+    static_assert(std::size(kKinds) == kNumNodeKinds);
     const KindRow& row = source_.Of(kKinds);
     (this->*row.draw)(row.kind);
   }

@@ -53,7 +53,7 @@ Operands OperandsOf(NodeKind kind) {
       return {image,
               {},
               4,
-              PoolingAttributes{.padding_left = is_argmax ? 0u : 1u,
+              PoolingAttributes{.padding_left = 1,
                                 .pooling_height = 2,
                                 .pooling_width = 3,
                                 .stride_height = is_argmax ? 2u : 1u,

@@ -27,8 +27,9 @@ std::string_view Name(HostileOutcome outcome);
 
 // Reads, loads and runs: once at the bounds that the payload gives, once with a smaller first
 // dimension, once beyond the bounds. Fails the current test unless each step gives a result or an
-// error with a message, the outputs have the shapes that shape inference says, and nothing is
-// written outside them. `seed` decides the inputs' data, which has special numbers among it.
+// error with a message that is not Internal, the outputs have the shapes that shape inference says,
+// and nothing is written outside them. `seed` decides the inputs' data, which has special numbers
+// among it.
 HostileOutcome RunHostile(std::span<const std::byte> payload, const NamedDataMap* named_data,
                           uint64_t seed);
 

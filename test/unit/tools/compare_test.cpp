@@ -73,6 +73,41 @@ TEST(Compare, CosineIsWantedToo) {
   EXPECT_FALSE(Compare(Floats({0, 0}), Floats({1, 1}), tolerance).pass);
 }
 
+// Integers that a double rounds to one number are still not equal.
+TEST(Compare, WideIntegersAreExact) {
+  const auto array = [](ArrayType type, uint64_t value) {
+    Array result{type, {1}, std::vector<std::byte>(8)};
+    std::memcpy(result.data.data(), &value, 8);
+    return result;
+  };
+  for (ArrayType type : {ArrayType::kInt64, ArrayType::kUInt64}) {
+    for (uint64_t value :
+         {uint64_t{1} << 53, (uint64_t{1} << 62) + 4, uint64_t{1} << 63, uint64_t{0}}) {
+      EXPECT_TRUE(Compare(array(type, value), array(type, value), {}).pass);
+      const Comparison one_off = Compare(array(type, value + 1), array(type, value), {});
+      EXPECT_FALSE(one_off.pass);
+      EXPECT_EQ(one_off.max_abs_error, 1);
+      EXPECT_TRUE(Compare(array(type, value + 1), array(type, value), {0, 1, {}}).pass);
+    }
+  }
+  EXPECT_EQ(
+      Compare(array(ArrayType::kInt64, uint64_t{1} << 63), array(ArrayType::kInt64, INT64_MAX), {})
+          .max_abs_error,
+      0x1p64);
+}
+
+TEST(Compare, PartsOfComplexNumbers) {
+  Array numbers = Floats({1, 2, 3, 4}, {2});
+  numbers.type = ArrayType::kComplex64;
+  Array others = Floats({1, 2, 3, 4.5F}, {2});
+  others.type = ArrayType::kComplex64;
+  EXPECT_TRUE(Compare(numbers, numbers, {}).pass);
+  const Comparison comparison = Compare(others, numbers, {});
+  EXPECT_FALSE(comparison.pass);
+  EXPECT_EQ(comparison.worst_index, "[1]");
+  EXPECT_EQ(comparison.max_abs_error, 0.5);
+}
+
 TEST(Compare, EmptyTensors) {
   Comparison result = Compare(Floats({}, {0, 2}), Floats({}, {0, 2}), {});
   EXPECT_TRUE(result.pass);

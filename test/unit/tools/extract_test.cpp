@@ -83,7 +83,8 @@ TEST_F(ExtractCommand, EveryPayloadRuns) {
       ASSERT_TRUE(payload.has_value()) << payload.error().message;
       Result<Graph> graph = ReadPayload(payload->file.bytes(), nullptr);
       ASSERT_TRUE(graph.has_value()) << graph.error().ToString();
-      auto outputs = RunPayload(*payload, SwitchyardBackend(), Zeros(*graph));
+      Measurement measurement;
+      auto outputs = RunPayload(*payload, SwitchyardBackend(), Zeros(*graph), measurement);
       ASSERT_TRUE(outputs.has_value()) << path << ": " << outputs.error().message;
       ++ran;
       if (!only_a_delegate) continue;
@@ -97,7 +98,7 @@ TEST_F(ExtractCommand, EveryPayloadRuns) {
           c_order = c_order && std::ranges::is_sorted(item.dim_orders[i]);
         }
         if (!c_order) continue;  // a payload has no dim orders of its own
-        auto answers = RunPayload(*payload, SwitchyardBackend(), inputs);
+        auto answers = RunPayload(*payload, SwitchyardBackend(), inputs, measurement);
         ASSERT_TRUE(answers.has_value()) << item.folder << ": " << answers.error().message;
         for (size_t i = 0; i < answers->size(); ++i) {
           auto expected = ReadNpy(item.folder / std::format("expected_{}.npy", i));

@@ -15,6 +15,7 @@ namespace switchyard::tools {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class RunCommand : public ToolTest {
  protected:
@@ -43,6 +44,35 @@ TEST_F(RunCommand, Json) {
   auto report = nlohmann::json::parse(run.out);
   EXPECT_EQ(report["outputs"][0]["type"], "float32");
   EXPECT_EQ(report["outputs"][0]["not_finite"], 0);
+}
+
+TEST_F(RunCommand, TimesOfRepeatedRuns) {
+  std::vector<std::string> command = {"run", Program("fc.fp32"), "--input", Input("fc.fp32")};
+  EXPECT_THAT(Switchyard(command).out, Not(HasSubstr(" ms")));
+  command.insert(command.end(), {"--repeat", "5"});
+  EXPECT_THAT(Switchyard(command).out,
+              testing::MatchesRegex("load [0-9.]+ ms; 5 runs: first [0-9.]+ ms, median [0-9.]+ ms, "
+                                    "minimum [0-9.]+ ms\noutput 0: float32 .*\n"));
+  command.emplace_back("--json");
+  const auto times = nlohmann::json::parse(Switchyard(command).out)["times"];
+  EXPECT_EQ(times["runs"], 5);
+  EXPECT_GT(times["load_ms"], 0.0);
+  EXPECT_GT(times["minimum_ms"], 0.0);
+  EXPECT_GE(times["first_ms"], times["minimum_ms"]);
+  EXPECT_GE(times["median_ms"], times["minimum_ms"]);
+}
+
+TEST(RunTimes, FirstMedianMinimum) {
+  RunTimesSummary summary =
+      Summarize({.load = 7'000'000, .runs = {9'000'000, 1'000'000, 3'000'000}});
+  EXPECT_EQ(summary.load, 7);
+  EXPECT_EQ(summary.first, 9);
+  EXPECT_EQ(summary.median, 3);
+  EXPECT_EQ(summary.minimum, 1);
+  summary = Summarize({.load = 0, .runs = {4'000'000, 1'000'000, 2'000'000, 8'000'000}});
+  EXPECT_EQ(summary.median, 3);
+  EXPECT_EQ(TimesText({.load = 1'234'567, .runs = {2'000'000, 1'000'000}}),
+            "load 1.235 ms; 2 runs: first 2.000 ms, median 1.500 ms, minimum 1.000 ms");
 }
 
 TEST_F(RunCommand, ExternalData) {
@@ -121,8 +151,9 @@ TEST_F(RunPayloadCommand, Images) {
   pooling.pooling_height = 2;
   b.Add(NodeKind::kMaxPooling2d, {x}, {y}, pooling);
   const std::string payload = PayloadOf(b.Build());
-  ToolRun run = Switchyard({"run", payload, "--input", Numbers({1, 2, 2, 2})});
+  ToolRun run = Switchyard({"run", payload, "--input", Numbers({1, 2, 2, 2}), "--repeat", "2"});
   ASSERT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr(" ms; 2 runs: first "));
   EXPECT_THAT(run.out, HasSubstr("output 0: float32 [1, 1, 2, 2]  min 4  max 7  mean 5.5"));
 
   run = Switchyard({"run", payload, "--input", Numbers({1, 3, 2, 2})});

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <format>
 
+#include "runtime/base/float16.h"
 #include "test/support/graph_builder.h"
 #include "test/unit/backend/xnnpack/reference.h"
 #include "test/unit/backend/xnnpack/stock_runner.h"
@@ -254,8 +255,8 @@ TEST(StockPooling, RefusesMaximaThatSkipInput) {
   EXPECT_THAT(runner.error().message, testing::HasSubstr("strides 2 x 3"));
 }
 
-// With padding XNNPACK gives the places of copies of the pixels at the edge.
-TEST(StockPooling, RefusesArgMaxWithPadding) {
+// Where XNNPACK gives the places of copies of the pixels at the edge.
+TEST(StockPooling, ArgMaxWithPadding) {
   for (const bool is_same : {false, true}) {
     GraphBuilder b;
     const ValueIndex x = b.Input(kF32, {1, 1, 4, 1});
@@ -266,11 +267,52 @@ TEST(StockPooling, RefusesArgMaxWithPadding) {
     b.Add(NodeKind::kArgMaxPooling2d, {x}, {y, i}, pool).flags =
         is_same ? kFlagTensorFlowSamePadding : 0;
     const Graph graph = b.Build();
-    const auto runner = StockRunner::Create(graph, {});
-    ASSERT_FALSE(runner);
-    EXPECT_EQ(runner.error().code, ErrorCode::kNotSupported);
-    EXPECT_THAT(runner.error().message, testing::HasSubstr("padding, expected none"));
+    const auto out = RunStock(graph, {Tensor::Of<float>({1, 1, 4, 1}, {5, 2, -7, -7})});
+    ASSERT_TRUE(out) << out.error().message;
+    EXPECT_THAT((*out)[y].As<float>(), ElementsAre(5, -7));
+    EXPECT_THAT((*out)[i].As<int32_t>(), ElementsAre(1, 0));
+    const auto without = StockRunner::Create(graph, {.use_remedies = false});
+    ASSERT_FALSE(without);
+    EXPECT_EQ(without.error().code, ErrorCode::kNotSupported);
+    EXPECT_THAT(without.error().message, testing::HasSubstr("no padding"));
   }
+}
+
+// The places go down the columns of the window, and what is padding counts.
+TEST(StockPooling, ArgMaxNumbersTheTapsThatArePadding) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF16, {1, 2, 2, 1});
+  const ValueIndex y = b.Output(kF16, {1, 1, 1, 1});
+  const ValueIndex i = b.Output(kInt32, {1, 1, 1, 1});
+  const PoolingAttributes pool{.padding_top = 2,
+                               .padding_left = 1,
+                               .pooling_height = 4,
+                               .pooling_width = 3,
+                               .stride_height = 4,
+                               .stride_width = 3};
+  b.Add(NodeKind::kArgMaxPooling2d, {x}, {y, i}, pool);
+  const Graph graph = b.Build();
+  const uint16_t one = F16FromF32(1), two = F16FromF32(2), nan = F16FromF32(std::nanf(""));
+  const auto place = [&](std::initializer_list<uint16_t> image) {
+    const auto out = RunStock(graph, {Tensor::Of<uint16_t>({1, 2, 2, 1}, image)});
+    EXPECT_TRUE(out) << out.error().message;
+    return out ? (*out)[i].As<int32_t>()[0] : -1;
+  };
+  EXPECT_EQ(place({one, two, one, two}), 2 * 4 + 2);
+  EXPECT_EQ(place({one, two, two, two}), 1 * 4 + 3);
+  EXPECT_EQ(place({one, two, two, nan}), 2 * 4 + 3);
+}
+
+TEST(StockPooling, ArgMaxOfOneElement) {
+  GraphBuilder b;
+  const ValueIndex x = b.Input(kF32, {1, 1, 2, 1});
+  const ValueIndex y = b.Output(kF32, {1, 1, 2, 1});
+  const ValueIndex i = b.Output(kInt32, {1, 1, 2, 1});
+  b.Add(NodeKind::kArgMaxPooling2d, {x}, {y, i}, PoolingAttributes{});
+  const auto out = RunStock(b.Build(), {Tensor::Of<float>({1, 1, 2, 1}, {5, -2})});
+  ASSERT_TRUE(out) << out.error().message;
+  EXPECT_THAT((*out)[y].As<float>(), ElementsAre(5, -2));
+  EXPECT_THAT((*out)[i].As<int32_t>(), ElementsAre(0, 0));
 }
 
 }  // namespace
