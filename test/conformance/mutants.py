@@ -37,7 +37,7 @@ MUTANTS = [
            ".lhs_zero_point = 0 * source.lhs_zero_point,",
            "fc.pqs8_qc8w.*"),
     Mutant("clamp", "backend/packed/rhs_source.cpp",
-           "stage.quantized_max = QuantizeBound(node.output_max, *quantization, 127);",
+           "stage.quantized_max = Quantize(node.output_max, *quantization, output.type);",
            "stage.quantized_max = 127;",
            "fc.pqs8_qc8w.*"),
     Mutant("group offset", "backend/packed/convolution.cpp",
@@ -50,17 +50,17 @@ MUTANTS = [
            "bmm.pf32.*"),
     Mutant("swapped nibble", "kernels/kleidiai/qp8_f32_qb4w.cpp",
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
-           "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,",
+           "         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32pnrx4_qsu4c32s1s0_neon,",
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
-           "     .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
+           "         .pack_rhs = kai_run_rhs_pack_nxk_qsi4c32ps1s0nrx4_qsu4c32s1s0_neon,",
            "fc.qp8_f32_qb4w.*", "cortex-a76"),
     Mutant("missing nibble", "backend/int4_padding.cpp",
            "bytes[end - 1] = (bytes[end - 1] & std::byte{0x0F}) | zero;",
            "bytes[end - 1] = bytes[end - 1] | (zero & std::byte{0});",  # what the file has there
            "fc.qp8_f32_qc4w.odd_k.*", preset="amd64"),
     Mutant("wrong scale", "backend/packed/rhs_source.cpp",
-           "WeightScale(weights, per_channel ? i : 0)",
-           "WeightScale(weights, per_channel ? i / 2 : 0)",  # its neighbour's
+           "weight_scales[weight_scales.size() > 1 ? i : 0]",
+           "weight_scales[weight_scales.size() > 1 ? i / 2 : 0]",  # its neighbour's
            "fc.pqs8_qc8w.*"),
     Mutant("lost padding", "backend/packed/convolution.cpp",
            "y + ky * a.dilation_height - a.padding_top;",

@@ -658,14 +658,26 @@ SequenceOutcome CheckSequence(std::span<const uint8_t> bytes, std::string* reaso
     outcome.wrong = std::format("{}\n  is no valid graph: {}", drawn.name, payload.error().message);
     return outcome;
   }
-  const test::FreshResult result =
-      test::CompareWithFresh(*payload, drawn.graph, drawn.runs, /*seed=*/bytes.size());
-  outcome.is_refused = result.refused.has_value();
-  outcome.num_ran = result.num_ran;
-  if (!result.wrong.empty()) outcome.wrong = std::format("{}\n  {}", drawn.name, result.wrong);
-  if (result.refused && reason != nullptr) {
-    *reason = std::format("{}\n  {}", drawn.name, result.refused->ToString());
-  }
+  const auto compare = [&](const std::string& force_kernel) {
+    const test::FreshResult result = test::CompareWithFresh(
+        *payload, drawn.graph, drawn.runs, /*seed=*/bytes.size(), {{"force_kernel", force_kernel}});
+    outcome.is_refused = result.refused.has_value();
+    outcome.num_ran = result.num_ran;
+    if (!result.wrong.empty()) {
+      outcome.wrong =
+          std::format("{}\n  force_kernel=\"{}\": {}", drawn.name, force_kernel, result.wrong);
+    }
+    if (result.refused && reason != nullptr) {
+      *reason = std::format("{}\n  {}", drawn.name, result.refused->ToString());
+    }
+  };
+  compare("");
+  const bool has_product = std::ranges::any_of(drawn.graph.nodes, [](const Node& node) {
+    return node.kind == NodeKind::kFullyConnected || node.kind == NodeKind::kConv2d ||
+           node.kind == NodeKind::kBatchMatrixMultiply ||
+           node.kind == NodeKind::kScaledDotProductAttention;
+  });
+  if (has_product && !outcome.is_refused && outcome.wrong.empty()) compare("reference");
   return outcome;
 }
 

@@ -31,7 +31,8 @@ struct SequenceOutcome {
 };
 
 // Draws, loads, and compares each execute with that of a delegate which has seen no other shapes
-// (test/unit/backend/fresh_run.h). A graph that is refused says why in `reason`.
+// (test/unit/backend/fresh_run.h); where there are products, on the CPU's packed kernels and on
+// those of the reference. A graph that is refused says why in `reason`.
 SequenceOutcome CheckSequence(std::span<const uint8_t> bytes, std::string* reason = nullptr);
 
 }  // namespace switchyard::fuzz

@@ -1,5 +1,5 @@
-// What the fuzzers found, and a few hundred drawn graphs, wherever the tests run: it is under
-// emulation that the packed kernels are judged.
+// What the fuzzers found, and a few hundred drawn graphs, wherever the tests run: on the CPU's
+// packed kernels, on those of the reference, and without.
 #include "test/fuzz/regressions.h"
 
 #include <gtest/gtest.h>

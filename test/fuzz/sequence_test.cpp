@@ -1,5 +1,5 @@
-// Drawn graphs of all kinds of nodes, wherever the tests run: it is under emulation that packed
-// kernels run most of the products.
+// Drawn graphs of all kinds of nodes, wherever the tests run: products run on the CPU's packed
+// kernels and on those of the reference.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
