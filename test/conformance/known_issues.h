@@ -16,6 +16,7 @@ struct KnownIssue {
   // What is seen; nothing where it is another failure each time.
   std::optional<Outcome> outcome;
   std::string_view reason;
+  bool may_pass = false;  // what decides it is not the suite's
 };
 
 // The issue that a case of `program` has on this machine, or null.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <format>
 #include <map>
 #include <memory>
 #include <new>
@@ -225,10 +226,18 @@ TEST(Trace, PackedStepsNameWhatRan) {
 // No more than an execute without a tracer, while the shapes stay.
 TEST(Trace, AllocatesNothing) {
   if (!kCountsAllocations) GTEST_SKIP() << "allocations are the sanitizer's";
-  for (const char* name : {"qkv.qd8", "conv.fp32.chain", "bmm.fp32.matmul4"}) {
-    SCOPED_TRACE(name);
-    const test::Model model = test::LoadTestModel(name);
-    Loaded loaded = Load(model, model.payloads[0], true);
+  struct Case {
+    const char* model;
+    bool is_packed;  // by the rows that every CPU has
+  };
+  for (const Case& c :
+       {Case{"qkv.qd8", false}, Case{"conv.fp32.chain", false}, Case{"bmm.fp32.matmul4", false},
+        Case{"qkv.qd8", true}, Case{"conv.fp32.chain", true}, Case{"bmm.fp32.matmul4", true}}) {
+    SCOPED_TRACE(std::format("{} {}", c.model, c.is_packed ? "packed" : "as the CPU has it"));
+    const test::Model model = test::LoadTestModel(c.model);
+    std::map<std::string, OptionValue> options;
+    if (c.is_packed) options["force_kernel"] = std::string("reference");
+    Loaded loaded = Load(model, model.payloads[0], true, options);
     std::vector<TensorView> views;
     for (OwnedTensor& tensor : loaded.tensors) views.push_back(tensor.View());
     CountingTracer tracer;

@@ -47,7 +47,7 @@ method forward, delegate 0
         pf32_reference yields to the stock operator: plain C++ without vectors, meant for tests [kernel.yields]
         force_kernel may take pf32_sme, pf32_reference
 summary i8mm: 0 of 1 node packed, 0.0% of 44992 multiply-accumulates; 0 activation packs, 1 island
-summary sme2:svl=256: 1 of 1 node packed, 100.0% of 44992 multiply-accumulates; 1 activation pack, 0 islands
+summary sme2:svl=256: 1 of 1 node packed, 100.0% of 44992 multiply-accumulates; 0 activation packs, 0 islands
 )");
 }
 
@@ -99,6 +99,9 @@ TEST_F(ExplainCommand, JsonHasTheFieldsOfItsVersion) {
   }
   EXPECT_EQ(node["route"], "packed");
   EXPECT_EQ(node["variant"], "qp8_f32_qb4w");
+  for (const char* size : {"mc", "nc", "kc", "tasks"}) {
+    EXPECT_GT(node["kernel"]["blocking"][size], 0) << size;
+  }
   EXPECT_EQ(node["kernel"]["gemm"], "matmul_clamp_f32_qai8dxp4x8_qsi4c32p4x8_8x4x32_neon_i8mm");
   EXPECT_EQ(node["macs"], 9 * 48 * 64);
   EXPECT_EQ(node["shapes"], json::array({{9, 64}, {48, 64}, {48}, {9, 48}}));

@@ -20,14 +20,26 @@ namespace switchyard {
 namespace {
 
 constexpr size_t kN = 10, kK = 33, kStep = 4;
-constexpr size_t kPanelBytes = kStep * (kK + 1) * sizeof(float);  // with a bias
 
-// Panels of four columns, each with its bias in front; counts what it packs.
+// Panels of four columns, each with its bias.
+constexpr KernelRow kRow = {.name = "counting",
+                            .variant = Variant::kPf32,
+                            .tier = Tier::kReference,
+                            .required = 0,
+                            .mr = {.fixed = 1},
+                            .nr = {.fixed = kStep},
+                            .kr = 1,
+                            .sr = 1,
+                            .rhs_vector = {.bytes = sizeof(float)},
+                            .m_step = {.fixed = kStep},
+                            .n_step = {.fixed = kStep},
+                            .lhs_layout = "f32"};
+constexpr GemmProblem kProblem = {.m = 1, .n = kN, .k = kK};
+
+// Counts what it packs: each column with its bias in front.
 class CountingGemm final : public PackedGemm {
  public:
-  CountingGemm() { m_step_ = n_step_ = kStep; }
-  size_t RhsBytes() const override { return (kN + kStep - 1) / kStep * kPanelBytes; }
-  size_t RhsOffset(size_t n0) const override { return n0 / kStep * kPanelBytes; }
+  CountingGemm() : PackedGemm(PackedLayout(kRow, kProblem, /*vl=*/0)) {}
   void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const override {
     packed_columns_ += n;
     for (size_t i = 0; i < n; ++i) {
@@ -37,15 +49,11 @@ class CountingGemm final : public PackedGemm {
                   kK * sizeof(float));
     }
   }
-  size_t LhsBytes(size_t) const override { return 0; }
-  size_t LhsOffset(size_t) const override { return 0; }
-  void PackLhs(const void*, size_t, size_t, void*) const override {}
-  void PackLhsIndirect(const void* const*, size_t, const void*, size_t, void*) const override {}
-  size_t GemvLhsBytes() const override { return 0; }
-  void PackGemvLhs(const void*, void*) const override {}
-  void Gemm(const void*, const void*, size_t, size_t, size_t, void*, size_t,
-            const OutputStage&) const override {}
-  void Gemv(const void*, const void*, size_t, size_t, void*, const OutputStage&) const override {}
+  void PackRows(const RawRows&, size_t, std::byte*, std::byte*) const override {}
+  void PackGemvRow(const std::byte*, std::byte*, std::byte*) const override {}
+  void PackTaps(const Taps&, size_t, std::byte*, std::byte*) const override {}
+  void Gemm(const GemmBlock&, const OutputStage&) const override {}
+  void Gemv(const GemmBlock&, const OutputStage&) const override {}
 
   size_t TakeCount() { return packed_columns_.exchange(0); }
 
@@ -79,22 +87,21 @@ class WeightsCacheTest : public testing::Test {
     const CpuFeatures cpu;
     const PackedEnvironment environment{.cpu = cpu,
                                         .thread_pool = nullptr,
-                                        .num_threads = 1,
-                                        .sme_threads = 0,
+                                        .workers = {},
                                         .allocator = DefaultAllocator(),
                                         .logger = NullLogger(),
                                         .weights = cache,
                                         .share_weights = share,
                                         .packed_store = store};
     auto found = cache.Get({.kernel = KernelTable().front(),
-                            .problem = problem_,
+                            .problem = kProblem,
                             .gemm = gemm_,
                             .source = {.weights = weights.data(), .bias = bias.data()},
                             .key = key},
                            environment);
     EXPECT_TRUE(found) << found.error().ToString();
     if (!found) return nullptr;
-    EXPECT_EQ((*found)->bytes.size(), gemm_.RhsBytes());
+    EXPECT_EQ((*found)->bytes.size(), gemm_.layout().RhsBytes());
     for (size_t n = 0; n < kN; ++n) {
       const auto* column = reinterpret_cast<const float*>((*found)->bytes.data()) + n * (kK + 1);
       EXPECT_EQ(column[0], bias[n]);
@@ -103,7 +110,6 @@ class WeightsCacheTest : public testing::Test {
     return *found;
   }
 
-  const GemmProblem problem_ = {.m = 1, .n = kN, .k = kK};
   CountingGemm gemm_;
   std::filesystem::path folder_;
   std::string path_;

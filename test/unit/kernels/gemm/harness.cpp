@@ -236,9 +236,9 @@ GuardedBuffer GemmRun::PackLhs(bool in_blocks) const {
 GuardedBuffer GemmRun::PackGemvRow() const {
   GuardedBuffer packed(gemm.layout().LhsBytes(1));
   GuardedBuffer scratch = Scratch();
-  GuardedBuffer row(shape.k * lhs_element_bytes);
-  std::memcpy(row.data(), lhs, row.size());
-  gemm.PackGemvRow(row.data(), scratch.data(), packed.data());
+  GuardedBuffer raw(shape.k * lhs_element_bytes);
+  std::memcpy(raw.data(), lhs, raw.size());
+  gemm.PackGemvRow(raw.data(), scratch.data(), packed.data());
   EXPECT_TRUE(packed.FrontIsIntact());
   return packed;
 }
