@@ -1,7 +1,6 @@
 // The part of a delegate that fits it into max_workspace_bytes.
 #include <algorithm>
 #include <cstdint>
-#include <format>
 #include <functional>
 #include <ranges>
 #include <span>
@@ -14,6 +13,7 @@
 #include "backend/plan/arena.h"
 #include "backend/plan/shapes.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 
@@ -28,8 +28,8 @@ Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Di
     runner.Reshape(shapes);
     memory.scratch_bytes = std::max(memory.scratch_bytes, runner.ScratchBytes());
     if (memory.scratch_bytes > limit) {
-      return RefuseBytes(std::format("{}: the scratch memory of its packed kernel",
-                                     Describe(graph_, FirstNode(plan_.steps[i]))),
+      return RefuseBytes(Format("{}: the scratch memory of its packed kernel",
+                                Describe(graph_, FirstNode(plan_.steps[i]))),
                          memory.scratch_bytes, limit);
     }
     const auto* pack = std::get_if<PackLhsStep>(&plan_.steps[i]);
@@ -37,8 +37,8 @@ Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Di
     const size_t bytes = packed_bytes[pack->packed] = runner.PackedLhsBytes();
     if (bytes > limit) {
       return RefuseBytes(
-          std::format("{} with dimensions {}, packed,", Describe(graph_.values[pack->source]),
-                      ToString(shapes[pack->source])),
+          Format("{} with dimensions {}, packed,", Describe(graph_.values[pack->source]),
+                 ToString(shapes[pack->source])),
           bytes, limit);
     }
     packed_total = CheckedAdd<uint64_t>(packed_total, bytes).value_or(UINT64_MAX);
@@ -57,7 +57,7 @@ void CompiledDelegate::GiveUpKernel(Route& route, const std::string& found) {
   if (route.kernel == nullptr) return;
   route.rejected.push_back(
       {route.kernel,
-       {ReasonId::kKernelMemory, found, std::format("at most {}", options_.max_workspace_bytes)}});
+       {ReasonId::kKernelMemory, found, Format("at most {}", options_.max_workspace_bytes)}});
   route.kernel = nullptr;
 }
 
@@ -104,8 +104,8 @@ void CompiledDelegate::GiveUpLargestKernels(std::span<const Dims> shapes) {
   const auto first = std::ranges::partition_point(counts, [&](size_t i) { return !fits(i); });
   const size_t num_given_up = first == counts.end() ? needs.size() : *first;
   for (const Need& need : std::span(needs).first(num_given_up)) {
-    const std::string found = std::format("{} bytes for its {}", need.bytes,
-                                          need.is_scratch ? "scratch memory" : "packed rows");
+    const std::string found = Format("{} bytes for its {}", need.bytes,
+                                     need.is_scratch ? "scratch memory" : "packed rows");
     for (const size_t route : need.routes) GiveUpKernel(routes_[route], found);
   }
 }
