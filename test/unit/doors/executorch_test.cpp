@@ -73,7 +73,7 @@ TensorPtr TensorOf(Array& array, TensorShapeDynamism dynamism = TensorShapeDynam
 void ExpectNear(const executorch::aten::Tensor& got, const Array& expected) {
   ASSERT_EQ(std::vector<size_t>(got.sizes().begin(), got.sizes().end()), expected.shape);
   const float* data = got.const_data_ptr<float>();
-  for (size_t i = 0; i < expected.NumElements(); ++i) {
+  for (size_t i = 0; i < expected.NumNumbers(); ++i) {
     const double tolerance = 3e-4 + 1e-4 * std::abs(expected.At(i));
     ASSERT_NEAR(data[i], expected.At(i), tolerance) << "element " << i;
   }
