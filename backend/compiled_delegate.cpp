@@ -11,7 +11,6 @@
 #include "backend/int4_padding.h"
 #include "backend/parallel/parallel.h"
 #include "backend/plan/decompose.h"
-#include "backend/plan/dim_order.h"
 #include "backend/plan/emptiness.h"
 #include "backend/plan/fuse.h"
 #include "backend/plan/make_report.h"
@@ -29,45 +28,6 @@ bool IsAligned(const void* pointer, size_t alignment) {
 
 // Alignment that typed reads of an element need.
 size_t ElementAlignment(DataType type) { return std::max<size_t>(1, ElementBits(type) / 8); }
-
-// XNNPACK's indices (argmax) are int32; a host that declares them int64 gets them widened in place,
-// last element first.
-void WidenInt32ToInt64(void* data, size_t count) {
-  auto* bytes = static_cast<std::byte*>(data);
-  for (size_t i = count; i-- > 0;) {
-    int32_t narrow;
-    std::memcpy(&narrow, bytes + i * sizeof(int32_t), sizeof(narrow));
-    const int64_t wide = narrow;
-    std::memcpy(bytes + i * sizeof(int64_t), &wide, sizeof(wide));
-  }
-}
-
-Status CheckElementType(const Value& value, const TensorView& tensor) {
-  const std::optional<ElementType> expected = ExternalElementType(value.type);
-  if (expected == tensor.element_type) return {};
-  if (value.is_external_output && expected == ElementType::kInt32 &&
-      tensor.element_type == ElementType::kInt64) {
-    return {};
-  }
-  return Fail(ErrorCode::kInvalidType, "argument {}: element type {}, expected {}; convert it",
-              *value.external_id, Name(tensor.element_type),
-              expected ? Name(*expected) : std::string_view("none"));
-}
-
-Status CheckStorage(const Value& value, const TensorView& tensor) {
-  const std::optional<size_t> needed = tensor.NumBytes();
-  if (!needed || *needed > tensor.capacity_bytes) {
-    return Fail(ErrorCode::kInvalidArgument,
-                "argument {}: {} bytes of storage, its sizes need {}; give it a larger buffer",
-                *value.external_id, tensor.capacity_bytes,
-                needed ? std::to_string(*needed) : std::string("more than can be addressed"));
-  }
-  if (*needed > 0 && tensor.data == nullptr) {
-    return Fail(ErrorCode::kInvalidArgument, "argument {}: no data pointer; set one before execute",
-                *value.external_id);
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -109,15 +69,12 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
   SWITCHYARD_TRY(CheckFootprint(graph_, LowerEnds(ranges), options_.max_workspace_bytes));
   SWITCHYARD_TRY(CheckRepeatedWeights(graph_, options_.max_workspace_bytes));
 
-  for (ValueIndex i = 0; i < graph_.values.size(); ++i) {
-    if (graph_.values[i].is_external_input) external_inputs_.push_back(i);
-    if (graph_.values[i].is_external_output) external_outputs_.push_back(i);
-  }
   SWITCHYARD_ASSIGN(const CpuFeatures allowed, MaskCpu(options_.cpu_features, HostCpuFeatures()));
   cpu_ = {HostCpuFeatures(), allowed};
   SWITCHYARD_ASSIGN(routes_, RouteGraph(graph_, GraphIndex(graph_), bounds, KernelTable(),
                                         cpu_.allowed, options_.routes));
-  layouts_.emplace(graph_, /*likely=*/!has_exported_dim_orders_);
+  arguments_.emplace(graph_, has_exported_dim_orders_);
+  new_external_dims_.resize(arguments_->size());
   data_.assign(graph_.values.size(), nullptr);
 
   if (!options_.packed_cache_path.empty()) {
@@ -154,7 +111,7 @@ Status CompiledDelegate::Compile(WeightsCache& weights) {
     }
     // What alignment adds may be too much yet.
     if (!memory) {
-      GiveUpAllKernels(memory.error());
+      GiveUpAllKernels(bounds);
       SWITCHYARD_TRY(CreateSteps(constants, packed_environment));
     }
   }
@@ -331,34 +288,7 @@ void CompiledDelegate::ReportWeights() {
   }
 }
 
-Argument CompiledDelegate::DescribeArgument(size_t index) const {
-  Argument argument;
-  for (const auto* values : {&external_inputs_, &external_outputs_}) {
-    for (ValueIndex i : *values) {
-      const Value& value = graph_.values[i];
-      if (*value.external_id != index) continue;
-      argument.is_output = value.is_external_output;
-      TensorView& form = argument.form;
-      form.element_type = ExternalElementType(value.type).value_or(ElementType::kF32);
-      form.rank = value.dims.rank();
-      const std::vector<uint8_t> order =
-          argument.is_output ? DefaultDimOrder(form.rank) : WantedDimOrder(graph_, *layouts_, i);
-      for (size_t j = 0; j < form.rank; ++j) {
-        form.dim_order[j] = order[j];
-        form.sizes[order[j]] = value.dims[j];
-      }
-    }
-  }
-  return argument;
-}
-
 Status CompiledDelegate::Execute(const ExecuteContext& context, std::span<TensorView> arguments) {
-  if (arguments.size() < graph_.num_externals) {
-    return Fail(
-        ErrorCode::kInvalidArgument,
-        "execute: {} arguments, the payload has {} (inputs, then outputs); pass all of them",
-        arguments.size(), graph_.num_externals);
-  }
   Tracer* const tracer = context.tracer != nullptr ? context.tracer : services_.tracer;
   TraceClock clock(tracer);
   std::lock_guard lock(mutex_);
@@ -389,40 +319,19 @@ Status CompiledDelegate::ExecuteAlone(Tracer* tracer, TraceClock& clock,
                                       std::span<TensorView> arguments) {
   clock.Finish(TraceKind::kWait);
   if (tracer != nullptr && !trace_) MakeTrace();
-  SWITCHYARD_ASSIGN(std::vector<Dims> external_dims, ReadInputDims(arguments));
-  SWITCHYARD_TRY(Reshape(std::move(external_dims)));
-  SWITCHYARD_TRY(ResizeOutputs(arguments));
-  SWITCHYARD_TRY(BindArguments(arguments));
+  SWITCHYARD_TRY(arguments_->BindInputs(arguments, new_external_dims_, data_));
+  SWITCHYARD_TRY(Reshape());
+  SWITCHYARD_TRY(arguments_->BindOutputs(arguments, shapes_, data_));
   clock.Finish(TraceKind::kPrepare);
   SWITCHYARD_TRY(RunSteps(tracer));
-
-  for (ValueIndex i : external_outputs_) {
-    const TensorView& tensor = arguments[*graph_.values[i].external_id];
-    if (tensor.element_type == ElementType::kInt64) {
-      WidenInt32ToInt64(tensor.data, *shapes_[i].NumElements());
-    }
-  }
+  arguments_->WidenOutputs(arguments, shapes_);
   return {};
 }
 
-Result<std::vector<Dims>> CompiledDelegate::ReadInputDims(std::span<TensorView> arguments) const {
-  std::vector<Dims> external_dims(graph_.num_externals);
-  ArgumentOrders orders(graph_, *layouts_, arguments);
-  for (ValueIndex i : external_inputs_) {
-    const Value& value = graph_.values[i];
-    const TensorView& tensor = arguments[*value.external_id];
-    if (tensor.error != nullptr) return std::unexpected(*tensor.error);
-    SWITCHYARD_ASSIGN(external_dims[*value.external_id], orders.PhysicalDims(i));
-    SWITCHYARD_TRY(CheckElementType(value, tensor));
-    SWITCHYARD_TRY(CheckStorage(value, tensor));
-  }
-  return external_dims;
-}
-
-Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
-  if (is_shaped_ && external_dims == external_dims_) return {};
+Status CompiledDelegate::Reshape() {
+  if (is_shaped_ && new_external_dims_ == external_dims_) return {};
   is_shaped_ = false;
-  SWITCHYARD_ASSIGN(shapes_, InferShapes(graph_, external_dims));
+  SWITCHYARD_ASSIGN(shapes_, InferShapes(graph_, new_external_dims_));
   SWITCHYARD_ASSIGN(const Memory memory, PlanMemory(shapes_));
   const ArenaLayout& layout = memory.arena;
   SWITCHYARD_TRY(Grow(arena_, layout.bytes, "arena"));
@@ -438,7 +347,7 @@ Status CompiledDelegate::Reshape(std::vector<Dims> external_dims) {
   for (const Runner& runner : steps_) {
     if (runner.stock != nullptr) SWITCHYARD_TRY(NoteFailure(runner.stock->Reshape(shapes_)));
   }
-  external_dims_ = std::move(external_dims);
+  external_dims_ = new_external_dims_;
   is_shaped_ = true;
   return {};
 }
@@ -447,34 +356,6 @@ Status CompiledDelegate::Grow(AlignedBuffer& buffer, size_t bytes, std::string_v
   if (bytes <= buffer.size()) return {};
   buffer = AlignedBuffer();
   SWITCHYARD_ASSIGN(buffer, AlignedBuffer::Allocate(*services_.allocator, bytes, purpose));
-  return {};
-}
-
-Status CompiledDelegate::ResizeOutputs(std::span<TensorView> arguments) const {
-  for (ValueIndex i : external_outputs_) {
-    const Value& value = graph_.values[i];
-    TensorView& tensor = arguments[*value.external_id];
-    if (tensor.error != nullptr) return std::unexpected(*tensor.error);
-    SWITCHYARD_ASSIGN(const std::vector<size_t> sizes, LogicalSizes(value, shapes_[i], tensor));
-    if (!std::ranges::equal(sizes, std::span(tensor.sizes).first(tensor.rank))) {
-      if (tensor.resize == nullptr) {
-        return Fail(ErrorCode::kNotSupported,
-                    "argument {}: the output's sizes are to become {}, but the tensor is static; "
-                    "pass one that can be resized",
-                    *value.external_id, ToString(Dims(sizes)));
-      }
-      SWITCHYARD_TRY(tensor.resize(tensor, sizes));
-    }
-    SWITCHYARD_TRY(CheckElementType(value, tensor));
-    SWITCHYARD_TRY(CheckStorage(value, tensor));
-  }
-  return {};
-}
-
-Status CompiledDelegate::BindArguments(std::span<TensorView> arguments) {
-  for (const auto& values : {external_inputs_, external_outputs_}) {
-    for (ValueIndex i : values) data_[i] = arguments[*graph_.values[i].external_id].data;
-  }
   return {};
 }
 

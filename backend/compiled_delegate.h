@@ -7,11 +7,11 @@
 #include <span>
 #include <vector>
 
+#include "backend/arguments.h"
 #include "backend/options.h"
 #include "backend/packed/runner.h"
 #include "backend/packed/weights_cache.h"
 #include "backend/plan/arena.h"
-#include "backend/plan/layouts.h"
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
 #include "backend/plan/route.h"
@@ -41,9 +41,7 @@ class CompiledDelegate : public DelegateHandle {
   // What runs where, and why.
   const RouteReport& report() const { return report_; }
 
-  // See LoadedArgument (backend/switchyard_backend.h).
-  Argument DescribeArgument(size_t index) const;
-  size_t num_arguments() const { return graph_.num_externals; }
+  const HostArguments& arguments() const { return *arguments_; }
 
   // See Backend::Execute. Calls for one delegate are serialized. Throws std::bad_alloc where the
   // heap has no memory; after that, and after XNNPACK had none, every call is InvalidState.
@@ -88,28 +86,29 @@ class CompiledDelegate : public DelegateHandle {
   Status NoteFailure(Status status);
   // What Execute does while it holds both locks.
   Status ExecuteAlone(Tracer* tracer, TraceClock& clock, std::span<TensorView> arguments);
-  Result<std::vector<Dims>> ReadInputDims(std::span<TensorView> arguments) const;
 
   // delegate_memory.cpp
   struct Memory {
     ArenaLayout arena;
     size_t scratch_bytes = 0;
+
+    uint64_t TotalBytes() const;
   };
   // Memory at these shapes (by value), checked against max_workspace_bytes: the graph's values,
   // XNNPACK's scratch memory, packed activations, the packed steps' scratch memory. Allocates none
   // of it.
   Result<Memory> PlanMemory(std::span<const Dims> shapes);
+  // The same, but for the check of what alignment adds.
+  Result<Memory> PlanUnalignedMemory(std::span<const Dims> shapes);
   // Turn routes to the stock operator, since memory does not fit: of steps_ those that need most of
   // it at these shapes, until the rest fits, or all of them.
   void GiveUpLargestKernels(std::span<const Dims> shapes);
-  void GiveUpAllKernels(const Error& why);
+  void GiveUpAllKernels(std::span<const Dims> shapes);
   void GiveUpKernel(Route& route, const std::string& found);
 
-  // Makes everything fit the inputs' dims; does nothing when they are those of the last call.
-  Status Reshape(std::vector<Dims> external_dims);
+  // Makes everything fit new_external_dims_; does nothing when they are those of the last call.
+  Status Reshape();
   Status Grow(AlignedBuffer& buffer, size_t bytes, std::string_view purpose);
-  Status ResizeOutputs(std::span<TensorView> arguments) const;
-  Status BindArguments(std::span<TensorView> arguments);
   // What traces say of steps_.
   void MakeTrace();
   Status RunSteps(Tracer* tracer);
@@ -122,7 +121,7 @@ class CompiledDelegate : public DelegateHandle {
   std::shared_ptr<PackedStore> packed_store_;  // null without packed_cache_path
 
   Graph graph_;
-  std::optional<Layouts> layouts_;  // of graph_, once it is compiled
+  std::optional<HostArguments> arguments_;  // of graph_, once it is compiled
   Plan plan_;
   MaskedCpu cpu_ = CpuFeatures();
   std::vector<Route> routes_;
@@ -130,15 +129,15 @@ class CompiledDelegate : public DelegateHandle {
   std::optional<TraceTable> trace_;  // of steps_, once there is a tracer
   RouteReport report_;
   std::vector<AlignedBuffer> kept_constants_;
-  std::vector<ValueIndex> external_inputs_, external_outputs_;
 
   std::mutex mutex_;  // for everything below
   // An execute ran out of memory where nobody can say what it has left half done: the steps are
   // gone.
   bool is_broken_ = false;
   bool is_shaped_ = false;
-  std::vector<Dims> external_dims_;  // by external id, of the last successful Reshape
-  std::vector<Dims> shapes_;         // by value
+  // By external id: of this execute, of the last successful Reshape.
+  std::vector<Dims> new_external_dims_, external_dims_;
+  std::vector<Dims> shapes_;  // by value
   AlignedBuffer arena_, scratch_;
   std::vector<std::byte*> packed_lhs_;  // as plan_.packed_lhs, in the arena
   std::vector<void*> data_;             // by value, what the steps run on

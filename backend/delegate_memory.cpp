@@ -17,7 +17,12 @@
 
 namespace switchyard {
 
-Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Dims> shapes) {
+uint64_t CompiledDelegate::Memory::TotalBytes() const {
+  return CheckedAdd<uint64_t>(arena.bytes, scratch_bytes).value_or(UINT64_MAX);
+}
+
+Result<CompiledDelegate::Memory> CompiledDelegate::PlanUnalignedMemory(
+    std::span<const Dims> shapes) {
   const uint64_t limit = options_.max_workspace_bytes;
   Memory memory;
   std::vector<size_t> packed_bytes(plan_.packed_lhs.size());
@@ -46,9 +51,12 @@ Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Di
   packed_total = CheckedAdd<uint64_t>(packed_total, memory.scratch_bytes).value_or(UINT64_MAX);
   SWITCHYARD_TRY(CheckFootprint(graph_, shapes, limit, packed_total));
   SWITCHYARD_ASSIGN(memory.arena, PlanArena(graph_, plan_, shapes, packed_bytes));
-  // What alignment adds.
-  const uint64_t total =
-      CheckedAdd<uint64_t>(memory.arena.bytes, memory.scratch_bytes).value_or(UINT64_MAX);
+  return memory;
+}
+
+Result<CompiledDelegate::Memory> CompiledDelegate::PlanMemory(std::span<const Dims> shapes) {
+  SWITCHYARD_ASSIGN(Memory memory, PlanUnalignedMemory(shapes));
+  const uint64_t total = memory.TotalBytes(), limit = options_.max_workspace_bytes;
   if (total > limit) return RefuseBytes("the arena with scratch memory", total, limit);
   return memory;
 }
@@ -61,8 +69,11 @@ void CompiledDelegate::GiveUpKernel(Route& route, const std::string& found) {
   route.kernel = nullptr;
 }
 
-void CompiledDelegate::GiveUpAllKernels(const Error& why) {
-  const std::string found = why.message.substr(0, why.message.find(", expected"));
+void CompiledDelegate::GiveUpAllKernels(std::span<const Dims> shapes) {
+  const Result<Memory> memory = PlanUnalignedMemory(shapes);
+  const std::string found =
+      memory ? Format("{} bytes for the arena with scratch memory", memory->TotalBytes())
+             : memory.error().message;
   for (Route& route : routes_) GiveUpKernel(route, found);
 }
 

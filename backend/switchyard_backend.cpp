@@ -135,11 +135,11 @@ const RouteReport& LoadedReport(const DelegateHandle& handle) {
 }
 
 Argument LoadedArgument(const DelegateHandle& handle, size_t index) {
-  return static_cast<const CompiledDelegate&>(handle).DescribeArgument(index);
+  return static_cast<const CompiledDelegate&>(handle).arguments().Describe(index);
 }
 
 size_t NumLoadedArguments(const DelegateHandle& handle) {
-  return static_cast<const CompiledDelegate&>(handle).num_arguments();
+  return static_cast<const CompiledDelegate&>(handle).arguments().size();
 }
 
 std::unique_ptr<Backend> MakeSwitchyardBackend() {

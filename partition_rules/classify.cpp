@@ -15,15 +15,15 @@ const OperatorRules* FindRules(NodeKind kind) {
   return found == RuleTable().end() ? nullptr : &*found;
 }
 
-std::vector<Reason> Evaluate(std::span<const Constraint> constraints, const Subject& subject) {
-  std::vector<Reason> reasons;
+// Adds a reason for each constraint that the subject does not keep.
+void Evaluate(std::span<const Constraint> constraints, const Subject& subject,
+              std::vector<Reason>& reasons) {
   for (const Constraint& constraint : constraints) {
     if (auto finding = constraint.check(subject)) {
       reasons.push_back(
           {constraint.reason, std::move(finding->found), std::move(finding->expected)});
     }
   }
-  return reasons;
 }
 
 // "f32 x f32, f32 x f16", of all rows.
@@ -67,7 +67,7 @@ Verdict Classify(const Graph& graph, const GraphIndex& index, std::span<const Di
   const Subject subject{graph, index, shapes, node};
   const OperatorRules& rules = *FindRules(subject.node().kind);
   Verdict verdict;
-  verdict.reasons = Evaluate(rules.exclusions, subject);
+  Evaluate(rules.exclusions, subject, verdict.reasons);
   if (!verdict.reasons.empty()) return verdict;
 
   const DataType input = subject.input().type, weights = subject.weights().type;
@@ -75,11 +75,13 @@ Verdict Classify(const Graph& graph, const GraphIndex& index, std::span<const Di
     return r.input_type == input && std::ranges::contains(r.weight_types, weights);
   });
   if (rule == rules.rows.end()) {
-    verdict.reasons.push_back({rules.types, Format("{} x {}", Name(input), Name(weights)),
+    verdict.reasons.push_back({ReasonId::kProductTypes,
+                               Format("{} x {}", Name(input), Name(weights)),
                                Format("one of {}", TypesOf(rules.rows))});
     return verdict;
   }
-  verdict.reasons = Evaluate(rule->constraints, subject);
+  Evaluate(rules.constraints, subject, verdict.reasons);
+  Evaluate(rule->constraints, subject, verdict.reasons);
   if (verdict.reasons.empty()) {
     verdict.problem = rule->problem(subject);
     verdict.problem->variant = rule->variant;

@@ -66,24 +66,13 @@ Finding WeightsAreSymmetric(const Subject& subject) {
   return Found{std::to_string(tensor->zero_point), "0"};
 }
 
-float WeightScale(const Value& weights, size_t channel) {
-  if (const auto* tensor = std::get_if<PerTensorQuantization>(&weights.quantization)) {
-    return tensor->scale;
-  }
-  return std::get<PerChannelQuantization>(weights.quantization).scales[channel];
-}
-
-size_t NumWeightScales(const Value& weights) {
-  const auto* channels = std::get_if<PerChannelQuantization>(&weights.quantization);
-  return channels != nullptr ? channels->scales.size() : 1;
-}
-
 Finding RequantizationScaleIsUsable(const Subject& subject) {
   const auto* input = std::get_if<PerTensorQuantization>(&subject.input().quantization);
   const auto* output = std::get_if<PerTensorQuantization>(&subject.output().quantization);
   if (input == nullptr || output == nullptr) return std::nullopt;
-  for (size_t i = 0; i < NumWeightScales(subject.weights()); ++i) {
-    const float scale = input->scale * WeightScale(subject.weights(), i) / output->scale;
+  const std::span<const float> weight_scales = WeightScales(subject.weights().quantization);
+  for (size_t i = 0; i < weight_scales.size(); ++i) {
+    const float scale = input->scale * weight_scales[i] / output->scale;
     if (!(scale >= 0x1p-32f && scale < 64.0f)) {
       return Found{Format("{} for channel {}", scale, i), "at least 2^-32 and below 64"};
     }

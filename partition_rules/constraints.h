@@ -30,9 +30,24 @@ Finding WeightsAreSymmetric(const Subject& subject);
 // first). Has no opinion on an output without a scale: OutputIsQInt8 has.
 Finding RequantizationScaleIsUsable(const Subject& subject);
 
-// The scale of channel `channel` of int8 weights.
-float WeightScale(const Value& weights, size_t channel);
-// Channels that have a scale of their own; 1 for per-tensor weights.
-size_t NumWeightScales(const Value& weights);
+// What a variant needs of a layer with weights and a bias, whichever operator it is.
+inline constexpr Constraint kLayerWithF32Output[] = {
+    {ReasonId::kProductBiasType, BiasIsFloat},
+    {ReasonId::kProductOutputType, OutputIsF32},
+};
+inline constexpr Constraint kLayerWithF16Output[] = {
+    {ReasonId::kProductBiasType, BiasIsFloat},
+    {ReasonId::kProductOutputType, OutputIsF16},
+};
+inline constexpr Constraint kLayerOfInt8[] = {
+    {ReasonId::kProductWeightZeroPoint, WeightsAreSymmetric},
+    {ReasonId::kProductBiasType, BiasIsInt32},
+    {ReasonId::kProductOutputType, OutputIsQInt8},
+    {ReasonId::kProductRequantization, RequantizationScaleIsUsable},
+};
+
+// The weights that a row may name.
+inline constexpr DataType kFloatWeights[] = {DataType::kF32, DataType::kF16};
+inline constexpr DataType kInt8Weights[] = {DataType::kQCInt8, DataType::kQInt8};
 
 }  // namespace switchyard

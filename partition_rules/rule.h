@@ -44,14 +44,14 @@ struct Constraint {
   std::optional<Finding> (*check)(const Subject& subject);
 };
 
-// One (operator, variant). A node belongs to the row whose types it has; all constraints of that
-// row are then evaluated. They say what a packed kernel needs beyond what CheckGraph and shape
-// inference make sure of.
+// One (operator, variant). A node belongs to the row whose types it has; all constraints of the
+// operator and of that row are then evaluated. They say what a packed kernel needs beyond what
+// CheckGraph and shape inference make sure of.
 struct Rule {
   Variant variant;
   DataType input_type;
   std::span<const DataType> weight_types;
-  std::span<const Constraint> constraints;
+  std::span<const Constraint> constraints;  // of this variant
   // The problem of a node that keeps them all.
   GemmProblem (*problem)(const Subject& subject);
 };
@@ -62,8 +62,8 @@ struct OperatorRules {
   std::span<const NodeKind> kinds;
   // What no row takes, whatever its types: a node that fails one of these has no other reasons.
   std::span<const Constraint> exclusions;
-  // The reason of a node whose types no row has.
-  ReasonId types;
+  // Of every row. A node whose types no row has is refused for kProductTypes.
+  std::span<const Constraint> constraints;
   std::span<const Rule> rows;
 };
 

@@ -25,14 +25,9 @@ GemmProblem Problem(const Subject& subject) {
   return problem;
 }
 
-constexpr Constraint kPf32[] = {
-    {ReasonId::kBmmInputConstant, InputIsNotConstant},
-    {ReasonId::kBmmOutputType, OutputIsF32},
-};
-constexpr Constraint kPf16[] = {
-    {ReasonId::kBmmInputConstant, InputIsNotConstant},
-    {ReasonId::kBmmOutputType, OutputIsF16},
-};
+constexpr Constraint kConstraints[] = {{ReasonId::kBmmInputConstant, InputIsNotConstant}};
+constexpr Constraint kPf32[] = {{ReasonId::kProductOutputType, OutputIsF32}};
+constexpr Constraint kPf16[] = {{ReasonId::kProductOutputType, OutputIsF16}};
 
 constexpr DataType kF32Operand[] = {kF32};
 constexpr DataType kF16Operand[] = {kF16};
@@ -46,7 +41,7 @@ constexpr NodeKind kKinds[] = {NodeKind::kBatchMatrixMultiply};
 
 }  // namespace
 
-constexpr OperatorRules kBatchMatrixMultiplyRules = {
-    "BatchMatrixMultiply", kKinds, /*exclusions=*/{}, ReasonId::kBmmTypes, kRules};
+constexpr OperatorRules kBatchMatrixMultiplyRules = {"BatchMatrixMultiply", kKinds,
+                                                     /*exclusions=*/{}, kConstraints, kRules};
 
 }  // namespace switchyard

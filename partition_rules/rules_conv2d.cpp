@@ -69,40 +69,17 @@ constexpr Constraint kExclusions[] = {
     {ReasonId::kConvDepthwise, IsNotDepthwise},
     {ReasonId::kConvDynamicQuantization, InputIsNotDynamic},
 };
-constexpr Constraint kPf32[] = {
-    {ReasonId::kConvInputConstant, InputIsNotConstant},
-    {ReasonId::kConvWeightsConstant, WeightsAreConstant},
-    {ReasonId::kConvBiasConstant, BiasIsConstant},
-    {ReasonId::kConvBiasType, BiasIsFloat},
-    {ReasonId::kConvOutputType, OutputIsF32},
+constexpr Constraint kConstraints[] = {
+    {ReasonId::kProductInputConstant, InputIsNotConstant},
+    {ReasonId::kProductWeightsConstant, WeightsAreConstant},
+    {ReasonId::kProductBiasConstant, BiasIsConstant},
     {ReasonId::kConvSamePadding, PaddingIsExplicit},
 };
-constexpr Constraint kPf16[] = {
-    {ReasonId::kConvInputConstant, InputIsNotConstant},
-    {ReasonId::kConvWeightsConstant, WeightsAreConstant},
-    {ReasonId::kConvBiasConstant, BiasIsConstant},
-    {ReasonId::kConvBiasType, BiasIsFloat},
-    {ReasonId::kConvOutputType, OutputIsF16},
-    {ReasonId::kConvSamePadding, PaddingIsExplicit},
-};
-constexpr Constraint kPqs8[] = {
-    {ReasonId::kConvInputConstant, InputIsNotConstant},
-    {ReasonId::kConvWeightsConstant, WeightsAreConstant},
-    {ReasonId::kConvWeightZeroPoint, WeightsAreSymmetric},
-    {ReasonId::kConvBiasConstant, BiasIsConstant},
-    {ReasonId::kConvBiasType, BiasIsInt32},
-    {ReasonId::kConvOutputType, OutputIsQInt8},
-    {ReasonId::kConvRequantization, RequantizationScaleIsUsable},
-    {ReasonId::kConvSamePadding, PaddingIsExplicit},
-};
-
-constexpr DataType kFloatWeights[] = {kF32, kF16};
-constexpr DataType kInt8Weights[] = {kQCInt8, kQInt8};
 
 constexpr Rule kRules[] = {
-    {Variant::kPf32, kF32, kFloatWeights, kPf32, Problem},
-    {Variant::kPf16, kF16, kFloatWeights, kPf16, Problem},
-    {Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kPqs8, Problem},
+    {Variant::kPf32, kF32, kFloatWeights, kLayerWithF32Output, Problem},
+    {Variant::kPf16, kF16, kFloatWeights, kLayerWithF16Output, Problem},
+    {Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kLayerOfInt8, Problem},
 };
 
 constexpr NodeKind kKinds[] = {NodeKind::kConv2d, NodeKind::kDepthwiseConv2d,
@@ -110,7 +87,6 @@ constexpr NodeKind kKinds[] = {NodeKind::kConv2d, NodeKind::kDepthwiseConv2d,
 
 }  // namespace
 
-constexpr OperatorRules kConv2dRules = {"Conv2d", kKinds, kExclusions, ReasonId::kConvTypes,
-                                        kRules};
+constexpr OperatorRules kConv2dRules = {"Conv2d", kKinds, kExclusions, kConstraints, kRules};
 
 }  // namespace switchyard

@@ -72,64 +72,34 @@ GemmProblem Problem(const Subject& subject) {
   return problem;
 }
 
-constexpr Constraint kPf32[] = {
-    {ReasonId::kFcInputConstant, InputIsNotConstant},
-    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
-    {ReasonId::kFcBiasConstant, BiasIsConstant},
-    {ReasonId::kFcBiasType, BiasIsFloat},
-    {ReasonId::kFcOutputType, OutputIsF32},
-    {ReasonId::kFcEmpty, InputIsNotEmpty},
-};
-constexpr Constraint kPf16[] = {
-    {ReasonId::kFcInputConstant, InputIsNotConstant},
-    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
-    {ReasonId::kFcBiasConstant, BiasIsConstant},
-    {ReasonId::kFcBiasType, BiasIsFloat},
-    {ReasonId::kFcOutputType, OutputIsF16},
+constexpr Constraint kConstraints[] = {
+    {ReasonId::kProductInputConstant, InputIsNotConstant},
+    {ReasonId::kProductWeightsConstant, WeightsAreConstant},
+    {ReasonId::kProductBiasConstant, BiasIsConstant},
     {ReasonId::kFcEmpty, InputIsNotEmpty},
 };
 constexpr Constraint kQp8Qc8w[] = {
-    {ReasonId::kFcInputConstant, InputIsNotConstant},
-    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
     {ReasonId::kFcDynamicSource, SourceIsFloat},
     {ReasonId::kFcDynamicRows, RowsAreQuantizedOneByOne},
-    {ReasonId::kFcBiasConstant, BiasIsConstant},
-    {ReasonId::kFcBiasType, BiasIsFloat},
-    {ReasonId::kFcOutputType, OutputIsF32},
-    {ReasonId::kFcEmpty, InputIsNotEmpty},
-};
-constexpr Constraint kPqs8[] = {
-    {ReasonId::kFcInputConstant, InputIsNotConstant},
-    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
-    {ReasonId::kFcWeightZeroPoint, WeightsAreSymmetric},
-    {ReasonId::kFcBiasConstant, BiasIsConstant},
-    {ReasonId::kFcBiasType, BiasIsInt32},
-    {ReasonId::kFcOutputType, OutputIsQInt8},
-    {ReasonId::kFcRequantization, RequantizationScaleIsUsable},
-    {ReasonId::kFcEmpty, InputIsNotEmpty},
+    {ReasonId::kProductBiasType, BiasIsFloat},
+    {ReasonId::kProductOutputType, OutputIsF32},
 };
 constexpr Constraint kQp8Qb4w[] = {
-    {ReasonId::kFcInputConstant, InputIsNotConstant},
-    {ReasonId::kFcWeightsConstant, WeightsAreConstant},
     {ReasonId::kFcQb4wGroup, GroupSizeFits},
     {ReasonId::kFcDynamicSource, SourceIsFloat},
     {ReasonId::kFcDynamicRows, RowsAreQuantizedOneByOne},
-    {ReasonId::kFcBiasConstant, BiasIsConstant},
-    {ReasonId::kFcBiasType, BiasIsFloat},
-    {ReasonId::kFcOutputType, OutputIsF32},
-    {ReasonId::kFcEmpty, InputIsNotEmpty},
+    {ReasonId::kProductBiasType, BiasIsFloat},
+    {ReasonId::kProductOutputType, OutputIsF32},
 };
 
-constexpr DataType kFloatWeights[] = {kF32, kF16};
-constexpr DataType kInt8Weights[] = {kQCInt8, kQInt8};
 constexpr DataType kChannelInt8Weights[] = {kQCInt8};
 constexpr DataType kBlockInt4Weights[] = {kQBInt4};
 
 constexpr Rule kRules[] = {
-    {Variant::kPf32, kF32, kFloatWeights, kPf32, Problem},
-    {Variant::kPf16, kF16, kFloatWeights, kPf16, Problem},
+    {Variant::kPf32, kF32, kFloatWeights, kLayerWithF32Output, Problem},
+    {Variant::kPf16, kF16, kFloatWeights, kLayerWithF16Output, Problem},
     {Variant::kQp8F32Qc8w, kQDInt8, kChannelInt8Weights, kQp8Qc8w, Problem},
-    {Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kPqs8, Problem},
+    {Variant::kPqs8Qc8w, kQInt8, kInt8Weights, kLayerOfInt8, Problem},
     {Variant::kQp8F32Qb4w, kQDInt8, kBlockInt4Weights, kQp8Qb4w, Problem},
 };
 
@@ -138,6 +108,6 @@ constexpr NodeKind kKinds[] = {NodeKind::kFullyConnected};
 }  // namespace
 
 constexpr OperatorRules kFullyConnectedRules = {"FullyConnected", kKinds, /*exclusions=*/{},
-                                                ReasonId::kFcTypes, kRules};
+                                                kConstraints, kRules};
 
 }  // namespace switchyard

@@ -20,6 +20,13 @@ std::string Describe(const Value& value) {
   return Format("value {} ({} {})", value.id, Name(value.type), ToString(value.dims));
 }
 
+std::span<const float> WeightScales(const Quantization& weights) {
+  if (const auto* tensor = std::get_if<PerTensorQuantization>(&weights)) {
+    return {&tensor->scale, 1};
+  }
+  return std::get<PerChannelQuantization>(weights).scales;
+}
+
 std::optional<size_t> TensorBytes(DataType type, const Dims& dims) {
   const size_t bits = ElementBits(type);
   if (bits == 0) return std::nullopt;

@@ -54,6 +54,9 @@ using Quantization = std::variant<std::monostate, PerTensorQuantization, PerChan
 // unsigned nibbles; 0 otherwise).
 constexpr int32_t WeightZeroPoint(DataType type) { return IsInt4(type) ? 8 : 0; }
 
+// The scales of int8 weights: one, or one for each channel. Views `weights` or what it views.
+std::span<const float> WeightScales(const Quantization& weights);
+
 // Bytes of a constant. They are a view of the payload, of named data, or of Graph::owned_bytes, at
 // any alignment.
 struct Constant {

@@ -36,15 +36,17 @@ std::string Text(Extent extent) {
 Rows RuleRows() {
   Rows rows = {{"operator", "variant", "input x weights", "refused with"}};
   for (const OperatorRules& rules : RuleTable()) {
-    const auto ids = [](std::span<const Constraint> constraints) {
+    const auto ids = [](std::span<const Constraint> first, std::span<const Constraint> second) {
       std::string text;
-      for (const Constraint& constraint : constraints) {
-        text += Format("{}`{}`", text.empty() ? "" : ", ", Row(constraint.reason).id);
+      for (const auto& constraints : {first, second}) {
+        for (const Constraint& constraint : constraints) {
+          text += Format("{}`{}`", text.empty() ? "" : ", ", Row(constraint.reason).id);
+        }
       }
       return text;
     };
     if (!rules.exclusions.empty()) {
-      rows.push_back({std::string(rules.name), "any", "any", ids(rules.exclusions)});
+      rows.push_back({std::string(rules.name), "any", "any", ids(rules.exclusions, {})});
     }
     for (const Rule& rule : rules.rows) {
       std::string types;
@@ -52,10 +54,11 @@ Rows RuleRows() {
         types +=
             Format("{}{} x {}", types.empty() ? "" : ", ", Name(rule.input_type), Name(weights));
       }
-      rows.push_back(
-          {std::string(rules.name), Code(Name(rule.variant)), types, ids(rule.constraints)});
+      rows.push_back({std::string(rules.name), Code(Name(rule.variant)), types,
+                      ids(rules.constraints, rule.constraints)});
     }
-    rows.push_back({std::string(rules.name), "none", "other types", Code(Row(rules.types).id)});
+    rows.push_back(
+        {std::string(rules.name), "none", "other types", Code(Row(ReasonId::kProductTypes).id)});
   }
   return rows;
 }

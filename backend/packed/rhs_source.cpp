@@ -1,11 +1,10 @@
 #include "backend/packed/rhs_source.h"
 
-#include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <format>
+#include <span>
 
-#include "partition_rules/constraints.h"
+#include "backend/plan/quantize.h"
 #include "runtime/base/data_type.h"
 
 namespace switchyard {
@@ -27,13 +26,6 @@ std::vector<T> ConvertFloats(DataType type, const std::byte* data, size_t count)
     }
   }
   return converted;
-}
-
-// A real bound as a quantized one, rounded as XNNPACK does; infinite bounds are the type's.
-int32_t QuantizeBound(float bound, const PerTensorQuantization& quantization, int32_t limit) {
-  if (std::isinf(bound)) return limit;
-  const float scaled = bound / quantization.scale + static_cast<float>(quantization.zero_point);
-  return static_cast<int32_t>(std::nearbyint(std::clamp(scaled, -128.0f, 127.0f)));
 }
 
 }  // namespace
@@ -66,11 +58,11 @@ NodeWeights::NodeWeights(const Graph& graph, const Node& node, const GemmProblem
     const auto& output =
         std::get<PerTensorQuantization>(graph.values[node.outputs[0]].quantization);
     lhs_zero_point_ = input.zero_point;
-    const bool per_channel = NumWeightScales(weights) > 1;
+    const std::span<const float> weight_scales = WeightScales(weights.quantization);
     factors_.resize(channels);
     // In XNNPACK's order, so that both round alike.
     for (size_t i = 0; i < channels; ++i) {
-      factors_[i] = input.scale * WeightScale(weights, per_channel ? i : 0) / output.scale;
+      factors_[i] = input.scale * weight_scales[weight_scales.size() > 1 ? i : 0] / output.scale;
     }
     scales_ = factors_.data();
   } else if (const auto* per_channel = std::get_if<PerChannelQuantization>(&weights.quantization)) {
@@ -110,8 +102,8 @@ OutputStage NodeOutputStage(const Graph& graph, const Node& node) {
   stage.max = node.output_max;
   const Value& output = graph.values[node.outputs[0]];
   if (const auto* quantization = std::get_if<PerTensorQuantization>(&output.quantization)) {
-    stage.quantized_min = QuantizeBound(node.output_min, *quantization, -128);
-    stage.quantized_max = QuantizeBound(node.output_max, *quantization, 127);
+    stage.quantized_min = Quantize(node.output_min, *quantization, output.type);
+    stage.quantized_max = Quantize(node.output_max, *quantization, output.type);
     stage.quantized_zero_point = quantization->zero_point;
   }
   return stage;

@@ -134,16 +134,16 @@ std::optional<Layout> Decided(const LayoutClaims& claims) {
 }
 
 // Logical sizes of what lies in memory as `dims` say; `order` is as long as they are.
-std::vector<size_t> InLogicalOrder(const Dims& dims, DimOrder order) {
-  std::vector<size_t> sizes(dims.rank());
+Dims InLogicalOrder(const Dims& dims, DimOrder order) {
+  Dims sizes = dims;
   for (size_t j = 0; j < dims.rank(); ++j) sizes[order[j]] = dims[j];
   return sizes;
 }
 
 // Gives a view the sizes that an output has at its bounds.
 void SetSizes(TensorView& output, const Dims& bounds) {
-  std::ranges::copy(InLogicalOrder(bounds, DimOrder(output.dim_order).first(output.rank)),
-                    output.sizes.begin());
+  const DimOrder order = DimOrder(output.dim_order).first(output.rank);
+  std::ranges::copy(InLogicalOrder(bounds, order).span(), output.sizes.begin());
 }
 
 }  // namespace
@@ -225,8 +225,7 @@ Result<Dims> ArgumentOrders::PhysicalDims(ValueIndex input) {
                                             : readings[kOwn].order;
     return Fail(
         ErrorCode::kInvalidArgument, "{}, expected at most {} in dim order {}; pass a tensor {}",
-        Describe(value, tensor), ToText(std::span<const size_t>(InLogicalOrder(value.dims, order))),
-        ToText(order),
+        Describe(value, tensor), ToString(InLogicalOrder(value.dims, order)), ToText(order),
         rival == nullptr ? std::string("within these bounds") : "in dim order " + ToText(order));
   }
   if (!is_ambiguous && rival == nullptr) return usable->dims;
@@ -259,9 +258,8 @@ std::vector<uint8_t> WantedDimOrder(const Graph& graph, const Layouts& layouts, 
   return {order.begin(), order.end()};
 }
 
-Result<std::vector<size_t>> LogicalSizes(const Value& output, const Dims& dims,
-                                         const TensorView& tensor) {
-  if (IsScalar(tensor, dims)) return std::vector<size_t>();
+Result<Dims> LogicalSizes(const Value& output, const Dims& dims, const TensorView& tensor) {
+  if (IsScalar(tensor, dims)) return Dims();
   SWITCHYARD_TRY(CheckForm(output, tensor, dims.rank()));
   return InLogicalOrder(dims, DimOrder(tensor.dim_order).first(dims.rank()));
 }

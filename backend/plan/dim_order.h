@@ -64,7 +64,6 @@ std::vector<uint8_t> WantedDimOrder(const Graph& graph, const Layouts& layouts, 
 
 // The logical sizes that an output tensor must have when the graph computes `dims`:
 // sizes[dim_order[j]] = dims[j]. Errors: InvalidArgument (rank, a dim order that is none).
-Result<std::vector<size_t>> LogicalSizes(const Value& output, const Dims& dims,
-                                         const TensorView& tensor);
+Result<Dims> LogicalSizes(const Value& output, const Dims& dims, const TensorView& tensor);
 
 }  // namespace switchyard

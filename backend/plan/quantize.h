@@ -12,10 +12,11 @@ namespace switchyard {
 
 // The int8 or uint8 number that stands for `number`, to nearest even and saturated; `type` is
 // kQInt8 or kQUInt8.
-inline int64_t Quantize(float number, const PerTensorQuantization& quantization, DataType type) {
+inline int32_t Quantize(float number, const PerTensorQuantization& quantization, DataType type) {
   const float min = type == DataType::kQInt8 ? -128.0f : 0.0f;
   const auto zero_point = static_cast<float>(quantization.zero_point);
-  return std::lrint(std::clamp(number / quantization.scale + zero_point, min, min + 255.0f));
+  return static_cast<int32_t>(
+      std::lrint(std::clamp(number / quantization.scale + zero_point, min, min + 255.0f)));
 }
 
 }  // namespace switchyard

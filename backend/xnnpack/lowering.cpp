@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 
+#include "backend/plan/quantize.h"
 #include "backend/xnnpack/remedies.h"
 #include "schema/node_kinds.h"
 
@@ -211,13 +212,8 @@ Status Lowering::RequireRange(bool may_be_empty) const {
   if (may_be_empty || quantized == nullptr || (Types(output().type) & kQuantizedTypes) == 0) {
     return {};
   }
-  const bool is_signed = output().type == DataType::kQInt8;
-  const auto quantize = [&](float bound) {
-    const float zero_point = static_cast<float>(quantized->zero_point);
-    return std::lrint(std::clamp(bound / quantized->scale + zero_point, is_signed ? -128.0f : 0.0f,
-                                 is_signed ? 127.0f : 255.0f));
-  };
-  if (quantize(min) < quantize(max)) return {};
+  if (Quantize(min, *quantized, output().type) < Quantize(max, *quantized, output().type))
+    return {};
   return Unsupported(
       "output range [{}, {}] holds one number of scale {} and zero point {}, expected two at "
       "least; widen the range",

@@ -101,11 +101,11 @@ TEST(BatchMatrixMultiplyRules, refusals) {
     cases.push_back({variant, ReasonId::kBmmInputConstant,
                      "left operand: value 0, a constant, expected an argument",
                      Build({.type = type, .a_is_constant = true}), ""});
-    cases.push_back({variant, ReasonId::kBmmOutputType, "type of the product: ",
+    cases.push_back({variant, ReasonId::kProductOutputType, "type of the output: ",
                      Build({.type = type, .output = type == kF32 ? kF16 : kF32}), ""});
   }
-  cases.push_back({std::nullopt, ReasonId::kBmmTypes,
-                   "fp32 x fp16, expected one of fp32 x fp32, fp16 x fp16; export",
+  cases.push_back({std::nullopt, ReasonId::kProductTypes,
+                   "fp32 x fp16, expected one of fp32 x fp32, fp16 x fp16; quantize or cast",
                    Build({.b_type = kF16}), ""});
   test::ExpectRefusals(kBatchMatrixMultiplyRules, cases);
 }
@@ -113,7 +113,7 @@ TEST(BatchMatrixMultiplyRules, refusals) {
 TEST(BatchMatrixMultiplyRules, all_reasons_at_once) {
   const Graph graph = Build({.a_is_constant = true, .output = kF16})();
   EXPECT_THAT(Ids(Judge(graph)),
-              ElementsAre(ReasonId::kBmmInputConstant, ReasonId::kBmmOutputType));
+              ElementsAre(ReasonId::kBmmInputConstant, ReasonId::kProductOutputType));
 }
 
 }  // namespace

@@ -283,31 +283,31 @@ TEST(Conv2dRules, refusals) {
   for (const Layer& layer : {Pf32(), Pf16(), Pqs8()}) {
     const bool is_int8 = layer.variant == Variant::kPqs8Qc8w;
     const DataType good_bias = is_int8 ? kQInt32 : kF32, bad_bias = is_int8 ? kF32 : kInt32;
-    add(layer, ReasonId::kConvInputConstant, "a constant, expected an argument",
+    add(layer, ReasonId::kProductInputConstant, "a constant, expected an argument",
         [](Layer& l) { l.input_is_constant = true; });
-    add(layer, ReasonId::kConvWeightsConstant, "an argument or computed, expected a constant",
+    add(layer, ReasonId::kProductWeightsConstant, "an argument or computed, expected a constant",
         [](Layer& l) { l.filter_is_constant = false; });
-    add(layer, ReasonId::kConvBiasConstant, "an argument or computed, expected none, or a constant",
-        [=](Layer& l) {
+    add(layer, ReasonId::kProductBiasConstant,
+        "an argument or computed, expected none, or a constant", [=](Layer& l) {
           l.bias = good_bias;
           l.bias_is_constant = false;
         });
-    add(layer, ReasonId::kConvBiasType,
+    add(layer, ReasonId::kProductBiasType,
         is_int8 ? "type of the bias: fp32, expected none, int32, qint32 or qcint32"
                 : "type of the bias: int32, expected none, fp32 or fp16",
         [=](Layer& l) { l.bias = bad_bias; });
-    add(layer, ReasonId::kConvOutputType, "type of the output: ", [](Layer& l) {
+    add(layer, ReasonId::kProductOutputType, "type of the output: ", [](Layer& l) {
       l.output = l.variant == Variant::kPf32 ? kF16 : kF32;
     });
     add(layer, ReasonId::kConvSamePadding, "SAME padding (flag 0x4), expected explicit padding",
         [](Layer& l) { l.flags = kFlagTensorFlowSamePadding; });
   }
-  add(Pqs8(), ReasonId::kConvWeightZeroPoint, "zero point of the filter: -2, expected 0",
+  add(Pqs8(), ReasonId::kProductWeightZeroPoint, "zero point of the weights: -2, expected 0",
       [](Layer& l) {
         l.filter = kQInt8;
         l.filter_zero_point = -2;
       });
-  add(Pqs8(), ReasonId::kConvRequantization, "expected at least 2^-32 and below 64",
+  add(Pqs8(), ReasonId::kProductRequantization, "expected at least 2^-32 and below 64",
       [](Layer& l) { l.output_scale = 0x1p-20f; });
 
   const auto exclude = [&](const Layer& layer, ReasonId reason, std::string message, auto change) {
@@ -331,7 +331,7 @@ TEST(Conv2dRules, refusals) {
             l.filter = kQCInt8;
             l.input_is_dynamic = true;
           });
-  exclude(Pf32(), ReasonId::kConvTypes,
+  exclude(Pf32(), ReasonId::kProductTypes,
           "fp32 x qcint8, expected one of fp32 x fp32, fp32 x fp16, fp16 x fp32, fp16 x fp16, "
           "qint8 x qcint8, qint8 x qint8; quantize or cast",
           [](Layer& l) { l.filter = kQCInt8; });
@@ -349,9 +349,9 @@ TEST(Conv2dRules, all_reasons_at_once) {
     l.flags = kFlagTensorFlowSamePadding;
   }))();
   EXPECT_THAT(Ids(Judge(packed)),
-              ElementsAre(ReasonId::kConvWeightsConstant, ReasonId::kConvWeightZeroPoint,
-                          ReasonId::kConvBiasConstant, ReasonId::kConvBiasType,
-                          ReasonId::kConvOutputType, ReasonId::kConvSamePadding));
+              ElementsAre(ReasonId::kProductWeightsConstant, ReasonId::kProductBiasConstant,
+                          ReasonId::kConvSamePadding, ReasonId::kProductWeightZeroPoint,
+                          ReasonId::kProductBiasType, ReasonId::kProductOutputType));
   const Graph excluded = Build(With(Pf32(), [](Layer& l) {
     MakeOneChannelDepthwise(l);
     l.attributes.groups = 4;

@@ -261,9 +261,9 @@ TEST(FullyConnectedRules, requantization_limits) {
     return Ids(Judge(graph));
   };
   EXPECT_THAT(ratio(0x1p-32f), ElementsAre());
-  EXPECT_THAT(ratio(0x1p-33f), ElementsAre(ReasonId::kFcRequantization));
+  EXPECT_THAT(ratio(0x1p-33f), ElementsAre(ReasonId::kProductRequantization));
   EXPECT_THAT(ratio(32.0f), ElementsAre());
-  EXPECT_THAT(ratio(64.0f), ElementsAre(ReasonId::kFcRequantization));
+  EXPECT_THAT(ratio(64.0f), ElementsAre(ReasonId::kProductRequantization));
 }
 
 // Only the last channel's scale is too small.
@@ -286,20 +286,20 @@ TEST(FullyConnectedRules, refusals) {
   for (const Layer& layer : {Pf32(), Pf16(), Qc8w(), Pqs8(), Qb4w()}) {
     const bool is_int8 = layer.variant == Variant::kPqs8Qc8w;
     const DataType good_bias = is_int8 ? kQInt32 : kF32, bad_bias = is_int8 ? kF32 : kInt32;
-    add(layer, ReasonId::kFcInputConstant, "a constant, expected an argument",
+    add(layer, ReasonId::kProductInputConstant, "a constant, expected an argument",
         [](Layer& l) { l.input_is_constant = true; });
-    add(layer, ReasonId::kFcWeightsConstant, "an argument or computed, expected a constant",
+    add(layer, ReasonId::kProductWeightsConstant, "an argument or computed, expected a constant",
         [](Layer& l) { l.weights_are_constant = false; });
-    add(layer, ReasonId::kFcBiasConstant, "an argument or computed, expected none, or a constant",
-        [=](Layer& l) {
+    add(layer, ReasonId::kProductBiasConstant,
+        "an argument or computed, expected none, or a constant", [=](Layer& l) {
           l.bias = good_bias;
           l.bias_is_constant = false;
         });
-    add(layer, ReasonId::kFcBiasType,
+    add(layer, ReasonId::kProductBiasType,
         is_int8 ? "type of the bias: fp32, expected none, int32, qint32 or qcint32"
                 : "type of the bias: int32, expected none, fp32 or fp16",
         [=](Layer& l) { l.bias = bad_bias; });
-    add(layer, ReasonId::kFcOutputType, "type of the output: ", [](Layer& l) {
+    add(layer, ReasonId::kProductOutputType, "type of the output: ", [](Layer& l) {
       l.output = l.variant == Variant::kPf16 || l.variant == Variant::kPqs8Qc8w ? kF32 : kF16;
     });
     add(layer, ReasonId::kFcEmpty, "shape: [0, 64], expected at least 1",
@@ -312,12 +312,12 @@ TEST(FullyConnectedRules, refusals) {
         [](Layer& l) { l.nonbatch_dims = 2; });
     cases.back().shapes_refuse = "quantized dynamically over the last 2 dimensions";
   }
-  add(Pqs8(), ReasonId::kFcWeightZeroPoint, "zero point of the weights: 5, expected 0",
+  add(Pqs8(), ReasonId::kProductWeightZeroPoint, "zero point of the weights: 5, expected 0",
       [](Layer& l) {
         l.weights = kQInt8;
         l.weight_zero_point = 5;
       });
-  add(Pqs8(), ReasonId::kFcRequantization, "expected at least 2^-32 and below 64",
+  add(Pqs8(), ReasonId::kProductRequantization, "expected at least 2^-32 and below 64",
       [](Layer& l) { l.output_scale = 0x1p-20f; });
   add(Qb4w(), ReasonId::kFcQb4wGroup,
       "group size: 48, expected a multiple of 32 that divides the 96 input channels; export with "
@@ -328,7 +328,7 @@ TEST(FullyConnectedRules, refusals) {
       });
   Layer types = Qc8w();
   types.weights = kQCInt4;
-  cases.push_back({std::nullopt, ReasonId::kFcTypes,
+  cases.push_back({std::nullopt, ReasonId::kProductTypes,
                    "qdint8 x qcint4, expected one of fp32 x fp32, fp32 x fp16, fp16 x fp32, "
                    "fp16 x fp16, qdint8 x qcint8, qint8 x qcint8, qint8 x qint8, qdint8 x qbint4; "
                    "quantize or cast",
@@ -345,10 +345,10 @@ TEST(FullyConnectedRules, all_reasons_at_once) {
     l.bias_is_constant = false;
     l.output_scale = 0x1p-20f;
   }))();
-  EXPECT_THAT(
-      Ids(Judge(graph)),
-      ElementsAre(ReasonId::kFcWeightsConstant, ReasonId::kFcWeightZeroPoint,
-                  ReasonId::kFcBiasConstant, ReasonId::kFcBiasType, ReasonId::kFcRequantization));
+  EXPECT_THAT(Ids(Judge(graph)),
+              ElementsAre(ReasonId::kProductWeightsConstant, ReasonId::kProductBiasConstant,
+                          ReasonId::kProductWeightZeroPoint, ReasonId::kProductBiasType,
+                          ReasonId::kProductRequantization));
 }
 
 }  // namespace

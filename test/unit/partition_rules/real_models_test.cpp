@@ -207,7 +207,7 @@ constexpr Expectation kExpectations[] = {
     {"fc.qd8.no_bias", "1 fc qp8_f32_qc8w"},
     {"fc.qd8.rank3", "1 fc qp8_f32_qc8w"},
     {"fc.qd8.relu", "1 fc qp8_f32_qc8w"},
-    {"fc.qd8_4", "1 fc.types"},
+    {"fc.qd8_4", "1 product.types"},
     {"fc.qs8", "1 fc pqs8_qc8w"},
     {"fc.qs8.no_bias", "1 fc pqs8_qc8w"},
     {"fc.qs8.rank3", "1 fc pqs8_qc8w"},

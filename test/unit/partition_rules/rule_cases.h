@@ -68,14 +68,16 @@ struct RefusingCase {
 // Each case is refused for its reason alone, and every constraint of the operator has one.
 inline void ExpectRefusals(const OperatorRules& rules, const std::vector<RefusingCase>& cases) {
   using Key = std::tuple<std::optional<Variant>, ReasonId>;
-  std::set<Key> wanted = {{std::nullopt, rules.types}};
+  std::set<Key> wanted = {{std::nullopt, ReasonId::kProductTypes}};
   for (const Constraint& constraint : rules.exclusions) {
     wanted.insert({std::nullopt, constraint.reason});
   }
   for (const Rule& rule : rules.rows) {
-    for (const Constraint& constraint : rule.constraints) {
-      EXPECT_TRUE(wanted.insert({rule.variant, constraint.reason}).second)
-          << "two constraints of a row have the reason " << Row(constraint.reason).id;
+    for (const auto& constraints : {rules.constraints, rule.constraints}) {
+      for (const Constraint& constraint : constraints) {
+        EXPECT_TRUE(wanted.insert({rule.variant, constraint.reason}).second)
+            << "two constraints of a row have the reason " << Row(constraint.reason).id;
+      }
     }
   }
   const std::set<Key> all = wanted;

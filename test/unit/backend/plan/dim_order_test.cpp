@@ -11,7 +11,6 @@ namespace switchyard {
 namespace {
 
 using test::GraphBuilder;
-using testing::ElementsAre;
 using testing::HasSubstr;
 
 const std::vector<uint8_t> kDefault = {0, 1, 2, 3};
@@ -319,20 +318,17 @@ INSTANTIATE_TEST_SUITE_P(Cases, DimOrder, testing::ValuesIn(kCases), [](const au
 TEST(LogicalSizes, FollowTheOutputsOrder) {
   const Graph graph = GraphWith({1, 8, 9, 3}, Reader::kAdd);
   const Value& output = graph.values[1];
-  const Result<std::vector<size_t>> last =
-      LogicalSizes(output, {1, 8, 9, 3}, View({1, 3, 8, 9}, kLast));
+  const Result<Dims> last = LogicalSizes(output, {1, 8, 9, 3}, View({1, 3, 8, 9}, kLast));
   ASSERT_TRUE(last);
-  EXPECT_THAT(*last, ElementsAre(1, 3, 8, 9));
-  const Result<std::vector<size_t>> plain =
-      LogicalSizes(output, {1, 8, 9, 3}, View({1, 1, 1, 1}, kDefault));
+  EXPECT_EQ(*last, Dims({1, 3, 8, 9}));
+  const Result<Dims> plain = LogicalSizes(output, {1, 8, 9, 3}, View({1, 1, 1, 1}, kDefault));
   ASSERT_TRUE(plain);
-  EXPECT_THAT(*plain, ElementsAre(1, 8, 9, 3));
+  EXPECT_EQ(*plain, Dims({1, 8, 9, 3}));
 }
 
 TEST(LogicalSizes, RefuseAnotherRank) {
   const Graph graph = GraphWith({1, 8, 9, 3}, Reader::kAdd);
-  const Result<std::vector<size_t>> sizes =
-      LogicalSizes(graph.values[1], {1, 8, 9, 3}, View({1, 216}, {0, 1}));
+  const Result<Dims> sizes = LogicalSizes(graph.values[1], {1, 8, 9, 3}, View({1, 216}, {0, 1}));
   ASSERT_FALSE(sizes);
   EXPECT_EQ(sizes.error().code, ErrorCode::kInvalidArgument);
   EXPECT_THAT(sizes.error().message, HasSubstr("argument 1: 2 dimensions, expected 4"));
