@@ -55,7 +55,11 @@ endif()
 # The headers that nearly every file includes, precompiled, since reading them is a third of what a build
 # does. They are an option, off unless a preset asks: where it is off, a file that does not name what it
 # needs does not compile.
+# Of clang only: GCC takes them for no target whose flags differ.
 option(SWITCHYARD_PRECOMPILE "Precompile the headers of the C++ library" OFF)
+if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  set(SWITCHYARD_PRECOMPILE OFF)
+endif()
 if(SWITCHYARD_PRECOMPILE)
   file(CONFIGURE OUTPUT library_headers.cpp CONTENT "")
   foreach(kind IN ITEMS no_rtti rtti)
@@ -122,7 +126,7 @@ endfunction()
 # is for tests in which several threads meet, the ones that ThreadSanitizer has something to say of.
 #
 # Half of a test's compile time is the headers of GoogleTest and of the standard library, so tests share
-# them precompiled. Libraries do not: theirs must name all that they need. And the code of a test, not of
+# them precompiled, with any compiler. And the code of a test, not of
 # what it tests, is compiled without optimization, which takes 40 percent of the time.
 if(SWITCHYARD_BUILD_TESTS)
   add_custom_target(thread_tests)
