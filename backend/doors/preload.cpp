@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <format>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -23,7 +24,6 @@
 #include "backend/doors/executorch_module.h"
 #include "backend/doors/runtime_version.h"
 #include "runtime/base/error.h"
-#include "runtime/base/format.h"
 
 // ExecuTorch's declarations, of which only the names matter: the linker's names say no more.
 namespace executorch::runtime {
@@ -112,7 +112,7 @@ bool IsAnyLoaded(std::initializer_list<const char*> symbols) {
 
 void LoadBackend() {
   const std::string own = PathOf(kRegistrations[0].own);
-  const std::string path = Format("{}/{}", own.substr(0, own.rfind('/')), kBackendFile);
+  const std::string path = std::format("{}/{}", own.substr(0, own.rfind('/')), kBackendFile);
   int flags = RTLD_NOW | RTLD_LOCAL;
 #ifdef RTLD_DEEPBIND
   // Its own libraries first. An XNNPACK that is there already keeps the pthreadpool that it got,
@@ -127,15 +127,15 @@ void LoadBackend() {
   void* const handle = dlopen(path.c_str(), flags);
   if (handle == nullptr) {
     const char* why = dlerror();
-    return Say(Format("{} cannot be loaded: {}; ExecuTorch keeps its own backend", path,
-                      why != nullptr ? why : "the linker does not say why"));
+    return Say(std::format("{} cannot be loaded: {}; ExecuTorch keeps its own backend", path,
+                           why != nullptr ? why : "the linker does not say why"));
   }
   const auto register_backend = reinterpret_cast<decltype(&switchyard_register_executorch)>(
       dlsym(handle, SWITCHYARD_REGISTER_EXECUTORCH));
   const char* refusal =
       register_backend != nullptr ? register_backend() : "it exports no way in; install it again";
   if (refusal != nullptr) {
-    Say(Format("{}: {}; ExecuTorch keeps its own backend", path, refusal));
+    Say(std::format("{}: {}; ExecuTorch keeps its own backend", path, refusal));
   }
 }
 
@@ -148,7 +148,7 @@ void Serve(const void* runtime) {
   const bool is_known =
       version.empty() ? !kBuildId.empty() && BuildIdOf(runtime) == kBuildId : version == kVersion;
   if (is_known && FileOf(path).starts_with(kRuntimeFile)) return LoadBackend();
-  Say(Format(
+  Say(std::format(
       "ExecuTorch {} in {}: expected {} {}, which {} was built for; it does nothing in this "
       "process, and ExecuTorch keeps its own backend; use ExecuTorch {}, or build Switchyard for "
       "the other",
@@ -182,9 +182,9 @@ uint32_t Forward(const Registration& registration, const void* backend) {
   const void* const runtime = RuntimeOf(registration, layout);
   if (runtime == nullptr) {
     Say(
-        Format("backend '{}' registers, but no loaded library has ExecuTorch's function for "
-               "it, expected one; load ExecuTorch's runtime before it",
-               layout.name));
+        std::format("backend '{}' registers, but no loaded library has ExecuTorch's function for "
+                    "it, expected one; load ExecuTorch's runtime before it",
+                    layout.name));
     return static_cast<uint32_t>(switchyard::ErrorCode::kNotFound);
   }
   Serve(runtime);

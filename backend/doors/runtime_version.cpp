@@ -4,10 +4,11 @@
 #include <link.h>
 
 #include <cstddef>
+#include <format>
 #include <fstream>
+#include <iterator>
 #include <string_view>
 
-#include "runtime/base/format.h"
 #include "runtime/elf_reader.h"
 
 namespace switchyard {
@@ -48,7 +49,7 @@ int FindBuildId(dl_phdr_info* file, size_t, void* data) {
     constexpr std::string_view kGnu(ELF_NOTE_GNU, sizeof(ELF_NOTE_GNU));
     if (note.type != NT_GNU_BUILD_ID || note.owner != kGnu) return false;
     for (const std::byte byte : note.description) {
-      search.text += Format("{:02x}", std::to_integer<unsigned>(byte));
+      std::format_to(std::back_inserter(search.text), "{:02x}", std::to_integer<unsigned>(byte));
     }
     return true;
   });
