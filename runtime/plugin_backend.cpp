@@ -103,7 +103,7 @@ switchyard_named_data ToC(const NamedDataMap& map) {
       buffer->owner = owner.release();
       return {};
     });
-    return status ? SWITCHYARD_OK : Report(status.error(), message);
+    return status ? switchyard_status{SWITCHYARD_OK} : Report(status.error(), message);
   };
   c.release = [](void*, const switchyard_buffer* buffer) {
     delete static_cast<DataBuffer*>(buffer->owner);

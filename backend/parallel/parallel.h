@@ -27,7 +27,7 @@ class TileFunction {
   template <typename F>
     requires std::is_invocable_v<F&, size_t, size_t, size_t, size_t> &&
                  (!std::is_same_v<std::remove_cvref_t<F>, TileFunction>)
-  TileFunction(F&& fn)  // NOLINT(google-explicit-constructor): a lambda is passed as it is
+  TileFunction(F&& fn)  // not explicit: a lambda is passed as it is
       : object_(const_cast<void*>(static_cast<const void*>(std::addressof(fn)))),
         call_([](void* object, size_t i, size_t j, size_t size_i, size_t size_j) {
           (*static_cast<std::remove_reference_t<F>*>(object))(i, j, size_i, size_j);

@@ -32,7 +32,7 @@ struct External {
 class Island final : public StockStep {
  public:
   Island(const Graph& graph, RuntimePtr runtime, std::vector<External> externals,
-         std::vector<AlignedBuffer> constants, std::vector<ValueIndex> values,
+         std::vector<AlignedBuffer> constants, std::span<const ValueIndex> values,
          std::vector<TimedOperator> operators, size_t reserve_bytes,
          const StockEnvironment& environment)
       : workspace_(environment.workspace),

@@ -1,5 +1,6 @@
-# clang 19 and lld against a private sysroot. Expects SWITCHYARD_ARCH (Debian's name of the
-# architecture), SWITCHYARD_PROCESSOR (CMake's) and SWITCHYARD_LOADER (inside the sysroot).
+# clang 19 and lld against a private sysroot. Expects SWITCHYARD_ARCH (the sysroot's name),
+# SWITCHYARD_PROCESSOR (CMake's) and SWITCHYARD_LOADER (inside the sysroot); SWITCHYARD_COMPILERS names
+# the sysroot's own compilers for C and C++, if they are to be taken.
 
 if(NOT SWITCHYARD_SYSROOTS)
   if(DEFINED ENV{SWITCHYARD_SYSROOTS})
@@ -32,8 +33,13 @@ set(CMAKE_LIBRARY_ARCHITECTURE ${SWITCHYARD_PROCESSOR}-linux-gnu)
 foreach(lang IN ITEMS C CXX)
   set(CMAKE_${lang}_COMPILER_TARGET ${SWITCHYARD_PROCESSOR}-linux-gnu)
 endforeach()
-set(CMAKE_C_COMPILER clang-19)
-set(CMAKE_CXX_COMPILER clang++-19)
+if(SWITCHYARD_COMPILERS)
+  list(TRANSFORM SWITCHYARD_COMPILERS PREPEND "${SWITCHYARD_SYSROOT}/")
+else()
+  set(SWITCHYARD_COMPILERS clang-19 clang++-19)
+endif()
+list(GET SWITCHYARD_COMPILERS 0 CMAKE_C_COMPILER)
+list(GET SWITCHYARD_COMPILERS 1 CMAKE_CXX_COMPILER)
 
 # DT_RPATH, unlike DT_RUNPATH, also serves the libraries that our libraries need.
 set(linker_flags "-fuse-ld=lld -Wl,--disable-new-dtags")

@@ -138,7 +138,7 @@ TEST(RuntimeBlobRunner, MovesItsDelegate) {
     third = std::move(second);
     ASSERT_TRUE(third.Run(tensors).has_value());
     EXPECT_EQ(tensors[1].data<float>()[0], 5.0f);
-    const Status moved_from = first.Run(tensors);  // NOLINT(bugprone-use-after-move)
+    const Status moved_from = first.Run(tensors);
     ASSERT_FALSE(moved_from.has_value());
     EXPECT_EQ(moved_from.error().code, ErrorCode::kInvalidState);
   }

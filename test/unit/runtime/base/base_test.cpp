@@ -138,7 +138,7 @@ TEST(RuntimeDataBuffer, OwnerLivesAsLongAsTheBytes) {
   DataBuffer moved = std::move(buffer);
   EXPECT_FALSE(watch.expired());
   EXPECT_EQ(moved.bytes().size(), 4u);
-  EXPECT_TRUE(buffer.bytes().empty());  // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(buffer.bytes().empty());
   moved.Release();
   EXPECT_TRUE(watch.expired());
   EXPECT_TRUE(moved.bytes().empty());
