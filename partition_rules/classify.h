@@ -26,7 +26,7 @@ struct Verdict {
 bool IsJudged(NodeKind kind);
 
 // The verdict on a judged node. `graph` keeps the rules of CheckGraph, `index` is its index, and
-// `shapes` are its values' at the bounds, as InferBounds gives them.
+// `shapes` are its values' at the bounds.
 Verdict Classify(const Graph& graph, const GraphIndex& index, std::span<const Dims> shapes,
                  NodeIndex node);
 

@@ -182,10 +182,6 @@ Result<std::vector<ShapeRange>> InferRanges(const Graph& graph) {
   return shapes;
 }
 
-Result<std::vector<Dims>> InferBounds(const Graph& graph) {
-  return InferRanges(graph).transform(&UpperEnds);
-}
-
 Result<std::vector<ShapeRange>> SettleShapes(Graph& graph) {
   SWITCHYARD_ASSIGN(std::vector<ShapeRange> ranges, InferRanges(graph));
   for (const Node& node : graph.nodes) {

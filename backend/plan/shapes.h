@@ -29,9 +29,6 @@ Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> 
 // of computed values plays no part. Errors: InvalidProgram (no input would fit), naming the node.
 Result<std::vector<ShapeRange>> InferRanges(const Graph& graph);
 
-// The upper ends of InferRanges.
-Result<std::vector<Dims>> InferBounds(const Graph& graph);
-
 // InferRanges, whose upper ends then replace the dims that the file gives to what nodes compute:
 // nothing checks those, and the exporter leaves some in another order.
 Result<std::vector<ShapeRange>> SettleShapes(Graph& graph);
@@ -49,7 +46,7 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
 // packs the filter that it reads, so that a small file can name one large filter many times. What
 // is packed or copied a second time, counted with the padding of the panels, may not be more than
 // `max_workspace_bytes`. Errors: MemoryAllocationFailed, with that number.
-// `graph` must have shapes (InferBounds).
+// `graph` must have shapes (SettleShapes).
 Status CheckRepeatedWeights(const Graph& graph, uint64_t max_workspace_bytes);
 
 // MemoryAllocationFailed: `what` needs `bytes` (the largest number: more than can be counted), more

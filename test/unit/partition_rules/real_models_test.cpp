@@ -16,6 +16,7 @@
 #include "partition_rules/classify.h"
 #include "schema/graph_check.h"
 #include "schema/payload.h"
+#include "test/support/infer_bounds.h"
 #include "test/support/test_data.h"
 
 namespace switchyard {
@@ -60,7 +61,7 @@ std::string Summary(const test::Model& model) {
     FuseGraph(*graph);
     const Status check = CheckGraph(*graph);
     EXPECT_TRUE(check) << check.error().ToString();
-    const Result<std::vector<Dims>> shapes = InferBounds(*graph);
+    const Result<std::vector<Dims>> shapes = test::InferBounds(*graph);
     EXPECT_TRUE(shapes) << shapes.error().ToString();
     if (!check || !shapes) return "broken by fusing";
     const GraphIndex index(*graph);

@@ -20,6 +20,7 @@
 #include "schema/graph_check.h"
 #include "schema/graph_index.h"
 #include "test/support/graph_builder.h"
+#include "test/support/infer_bounds.h"
 
 namespace switchyard::test {
 

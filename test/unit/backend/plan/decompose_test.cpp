@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "schema/graph_check.h"
 #include "test/support/graph_builder.h"
+#include "test/support/infer_bounds.h"
 
 namespace switchyard {
 namespace {
@@ -72,7 +73,7 @@ TEST(DecomposeGraph, AttentionBecomesItsParts) {
   EXPECT_EQ(graph.nodes[2].flags, kFlagTransposeWeights);
   EXPECT_EQ(graph.nodes[5].flags, 0u);
   EXPECT_EQ(graph.nodes[5].output_max, 3);
-  const auto shapes = InferBounds(graph);
+  const auto shapes = test::InferBounds(graph);
   ASSERT_TRUE(shapes) << shapes.error().ToString();
   // What they say of themselves is what follows.
   for (ValueIndex i = 0; i < graph.values.size(); ++i) {
@@ -86,18 +87,18 @@ TEST(DecomposeGraph, NarrowFloatsAreComputedInF32) {
     EXPECT_THAT(Kinds(graph), ElementsAre(kAbs, kConvert, kConvert, kConvert, kConvert, kConvert,
                                           kMultiply, kBatchMatrixMultiply, kAdd, kSoftmax,
                                           kBatchMatrixMultiply, kConvert, kAbs));
-    EXPECT_TRUE(InferBounds(graph));
+    EXPECT_TRUE(test::InferBounds(graph));
   }
 }
 
 TEST(DecomposeGraph, HeadsAreBroadcast) {
   const Graph one_head = Decomposed(Model(kF32, {.key = {2, 1, 5, 8}, .value = {2, 1, 5, 6}}));
-  EXPECT_TRUE(InferBounds(one_head));
+  EXPECT_TRUE(test::InferBounds(one_head));
   const Graph query_of_one = Decomposed(Model(kF32, {.query = {2, 1, 4, 8}}));
-  const auto shapes = InferBounds(query_of_one);
+  const auto shapes = test::InferBounds(query_of_one);
   ASSERT_TRUE(shapes) << shapes.error().ToString();
   EXPECT_EQ(shapes->at(query_of_one.nodes.back().outputs[0]), (Dims{2, 3, 4, 6}));
-  EXPECT_TRUE(InferBounds(Decomposed(Model(kF32, {.key = {5, 8}, .value = {5, 6}}))));
+  EXPECT_TRUE(test::InferBounds(Decomposed(Model(kF32, {.key = {5, 8}, .value = {5, 6}}))));
 }
 
 TEST(DecomposeGraph, DimsThatDoNotFitAreRefused) {
@@ -141,7 +142,7 @@ TEST(DecomposeGraph, TransposedKeysAreFused) {
   EXPECT_THAT(Kinds(graph),
               ElementsAre(kMultiply, kBatchMatrixMultiply, kAdd, kSoftmax, kBatchMatrixMultiply));
   EXPECT_EQ(graph.nodes[1].flags, 0u);
-  EXPECT_TRUE(InferBounds(graph));
+  EXPECT_TRUE(test::InferBounds(graph));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/support/graph_builder.h"
+#include "test/support/infer_bounds.h"
 
 namespace switchyard {
 namespace {
@@ -19,7 +20,7 @@ using enum DataType;
 
 // Its message when `bytes` are too few, and that one more is enough.
 std::string ExpectNeeds(const Graph& graph, uint64_t bytes) {
-  const Result<std::vector<Dims>> shapes = InferBounds(graph);
+  const Result<std::vector<Dims>> shapes = test::InferBounds(graph);
   if (!shapes) return shapes.error().message;
   EXPECT_TRUE(CheckFootprint(graph, *shapes, bytes));
   const Status status = CheckFootprint(graph, *shapes, bytes - 1);
@@ -39,7 +40,7 @@ TEST(CheckFootprint, CountsInternalValuesOnly) {
   EXPECT_THAT(ExpectNeeds(graph, 80), AllOf(HasSubstr("needs 80 bytes, expected at most 79"),
                                             HasSubstr("max_workspace_bytes")));
   // A value alone is named, with the dims that it would have.
-  const Status one = CheckFootprint(graph, *InferBounds(graph), 39);
+  const Status one = CheckFootprint(graph, *test::InferBounds(graph), 39);
   ASSERT_FALSE(one);
   EXPECT_THAT(one.error().message, HasSubstr("with dimensions [10] needs 40 bytes"));
 }
@@ -54,7 +55,7 @@ TEST(CheckFootprint, AShapeThatGrowsIsRefusedBeforeItIsThere) {
   b.Add(NodeKind::kStaticConstantPad, {x}, {y}, pad);
   b.Add(NodeKind::kAbs, {y}, {b.Output(kF32, {1, 1, 1, 1})});
   const Graph graph = b.Build();
-  const Result<std::vector<Dims>> shapes = InferBounds(graph);
+  const Result<std::vector<Dims>> shapes = test::InferBounds(graph);
   ASSERT_TRUE(shapes) << shapes.error().ToString();
   const Status status = CheckFootprint(graph, *shapes, uint64_t{4} << 30);
   ASSERT_FALSE(status);
@@ -117,7 +118,7 @@ TEST(CheckFootprint, NumbersThatDoNotFitAreTooLarge) {
   b.Add(NodeKind::kMaxPooling2d, {b.Input(kF32, {1, 1000, 1000, 1})},
         {b.Output(kF32, {1, 1000, 1000, 1})}, a);
   const Graph graph = b.Build();
-  const Result<std::vector<Dims>> shapes = InferBounds(graph);
+  const Result<std::vector<Dims>> shapes = test::InferBounds(graph);
   ASSERT_TRUE(shapes) << shapes.error().ToString();
   const Status status = CheckFootprint(graph, *shapes, UINT64_MAX - 1);
   ASSERT_FALSE(status);

@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "schema/graph_check.h"
 #include "test/support/graph_builder.h"
+#include "test/support/infer_bounds.h"
 
 namespace switchyard {
 namespace {
@@ -27,7 +28,7 @@ using enum NodeKind;
 Graph Fused(Graph graph) {
   const auto outputs = [](const Graph& g) {
     std::vector<std::string> dims;
-    const Result<std::vector<Dims>> shapes = InferBounds(g);
+    const Result<std::vector<Dims>> shapes = test::InferBounds(g);
     EXPECT_TRUE(shapes) << shapes.error().ToString();
     for (ValueIndex i = 0; shapes && i < g.values.size(); ++i) {
       if (g.values[i].is_external_output) dims.push_back(ToString((*shapes)[i]));

@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "schema/payload.h"
+#include "test/support/infer_bounds.h"
 #include "test/support/test_data.h"
 
 namespace switchyard {
@@ -35,7 +36,7 @@ void ForEachPayload(Function function) {
 // The exporter has written the dims of every value at the bounds: an independent source.
 TEST(RealModels, InferredShapesAreTheFiles) {
   ForEachPayload([](const Graph& graph) {
-    const Result<std::vector<Dims>> shapes = InferBounds(graph);
+    const Result<std::vector<Dims>> shapes = test::InferBounds(graph);
     ASSERT_TRUE(shapes) << shapes.error().ToString();
     for (const Node& node : graph.nodes) {
       for (const ValueIndex i : node.outputs) {

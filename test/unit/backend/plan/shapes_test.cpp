@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "test/support/graph_builder.h"
+#include "test/support/infer_bounds.h"
 
 namespace switchyard {
 namespace {
@@ -86,7 +87,7 @@ TEST(InferShapes, SizesThatCannotBeCountedAreRefused) {
         {b.Output(kF32, {1})},
         ConvolutionAttributes{.stride_height = kLarge, .stride_width = kLarge});
   const Graph graph = b.Build();
-  EXPECT_TRUE(InferBounds(graph));
+  EXPECT_TRUE(test::InferBounds(graph));
   EXPECT_TRUE(InferShapes(graph, std::vector<Dims>{{1, 1, 1, 1}}));
   const auto refused = InferShapes(graph, std::vector<Dims>{{1, kLarge, kLarge, 1}});
   ASSERT_FALSE(refused);
@@ -281,7 +282,7 @@ TEST_P(RefusedFile, IsAnInvalidProgram) {
   GraphBuilder b;
   GetParam().build(b);
   const Graph graph = b.Build();
-  const Result<std::vector<Dims>> shapes = InferBounds(graph);
+  const Result<std::vector<Dims>> shapes = test::InferBounds(graph);
   ASSERT_FALSE(shapes) << ToString(shapes->back());
   EXPECT_EQ(shapes.error().code, ErrorCode::kInvalidProgram);
   EXPECT_THAT(shapes.error().message, HasSubstr("node "));
@@ -429,7 +430,7 @@ TEST_P(AcceptedFile, HasBoundsThatEveryExecuteKeeps) {
   GraphBuilder b;
   GetParam().build(b);
   const Graph graph = b.Build();
-  const Result<std::vector<Dims>> bounds = InferBounds(graph);
+  const Result<std::vector<Dims>> bounds = test::InferBounds(graph);
   ASSERT_TRUE(bounds) << bounds.error().ToString();
   EXPECT_EQ(ToString((*bounds)[graph.nodes.back().outputs[0]]), GetParam().bounds);
   std::vector<Dims> inputs = GetParam().inputs;
@@ -456,7 +457,7 @@ TEST(InferShapes, TheFilesDimsOfResultsAreNotBelieved) {
   b.Add(kStaticReshape, {b.Input(kF32, {6})}, {y}, ReshapeAttributes{{2, 3}});
   b.Add(kMaxPooling2d, {y}, {b.Output(kF32, {1, 1, 1, 1})}, PoolingAttributes{});
   const Graph graph = b.Build();
-  const Result<std::vector<Dims>> shapes = InferBounds(graph);
+  const Result<std::vector<Dims>> shapes = test::InferBounds(graph);
   ASSERT_FALSE(shapes);
   EXPECT_THAT(shapes.error().message,
               HasSubstr("node 1 MaxPooling2d: input 0 has dimensions [2, 3]"));

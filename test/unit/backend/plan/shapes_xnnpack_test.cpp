@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "schema/graph_check.h"
 #include "test/support/graph_builder.h"
+#include "test/support/infer_bounds.h"
 #include "test/unit/backend/plan/xnnpack_graph.h"
 
 namespace switchyard {
@@ -373,7 +374,7 @@ TEST_P(ShapesXnnpack, Agrees) {
       for (const Value& value : graph.values) {
         if (value.is_external_input) largest[*value.external_id] = value.dims;
       }
-      const Result<std::vector<Dims>> bounds = InferBounds(graph);
+      const Result<std::vector<Dims>> bounds = test::InferBounds(graph);
       const Result<std::vector<Dims>> shapes = InferShapes(graph, largest);
       if (!bounds) {
         EXPECT_EQ(bounds.error().code, ErrorCode::kInvalidProgram);

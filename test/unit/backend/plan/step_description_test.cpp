@@ -13,6 +13,7 @@
 #include "gtest/gtest.h"
 #include "kernels/cpu_mask.h"
 #include "schema/payload.h"
+#include "test/support/infer_bounds.h"
 #include "test/support/test_data.h"
 
 namespace switchyard {
@@ -33,7 +34,7 @@ Described DescribeOn(const test::Model& model, const test::ModelPayload& payload
   EXPECT_TRUE(graph) << graph.error().ToString();
   Described d = {.graph = *std::move(graph), .plan = {}, .steps = {}};
   FuseGraph(d.graph);
-  const auto shapes = InferBounds(d.graph);
+  const auto shapes = test::InferBounds(d.graph);
   const auto cpu = ParseCpu(tier, HostCpuFeatures());
   EXPECT_TRUE(shapes && cpu);
   const auto routes =
