@@ -1,8 +1,9 @@
 #include "backend/trace.h"
 
 #include <algorithm>
-#include <format>
 #include <utility>
+
+#include "runtime/base/format.h"
 
 namespace switchyard {
 
@@ -20,8 +21,8 @@ void TraceTable::AddOperators(const Graph& graph, size_t step,
   for (const TimedOperator& timed : operators) {
     Operator& added = entry.operators.emplace_back();
     const bool is_known = timed.node != kNoNode;
-    added.name = names_.Make(std::format(
-        "{}: {}", is_known ? Describe(graph, timed.node) : entry.step.name, timed.name));
+    added.name = names_.Make(
+        Format("{}: {}", is_known ? Describe(graph, timed.node) : entry.step.name, timed.name));
     added.kernel = timed.name;
     if (is_known) AddNode(graph.nodes[timed.node], added.nodes, added.debug_handles);
   }

@@ -25,6 +25,8 @@ function(switchyard_apply_isa_flags target)
       )
         separate_arguments(flags UNIX_COMMAND "${flags}")
         set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS ${flags})
+        # The headers are precompiled for the baseline.
+        set_property(SOURCE "${source}" PROPERTY SKIP_PRECOMPILE_HEADERS ON)
       endif()
     endforeach()
   endforeach()

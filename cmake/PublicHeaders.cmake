@@ -16,6 +16,7 @@ set(SWITCHYARD_PUBLIC_HEADERS
     runtime/base/dims.h
     runtime/base/error.h
     runtime/base/float16.h
+    runtime/base/format.h
     runtime/base/named_data.h
     runtime/base/reason.h
     runtime/base/reasons.inc

@@ -1,9 +1,9 @@
 #include "partition_rules/classify.h"
 
 #include <algorithm>
-#include <format>
 
 #include "partition_rules/rule.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -31,8 +31,7 @@ std::string TypesOf(std::span<const Rule> rows) {
   std::string types;
   for (const Rule& rule : rows) {
     for (const DataType weights : rule.weight_types) {
-      types +=
-          std::format("{}{} x {}", types.empty() ? "" : ", ", Name(rule.input_type), Name(weights));
+      types += Format("{}{} x {}", types.empty() ? "" : ", ", Name(rule.input_type), Name(weights));
     }
   }
   return types;
@@ -77,8 +76,8 @@ Verdict Classify(const Graph& graph, const GraphIndex& index, std::span<const Di
   });
   if (rule == rules.rows.end()) {
     verdict.reasons.push_back({ReasonId::kProductTypes,
-                               std::format("{} x {}", Name(input), Name(weights)),
-                               std::format("one of {}", TypesOf(rules.rows))});
+                               Format("{} x {}", Name(input), Name(weights)),
+                               Format("one of {}", TypesOf(rules.rows))});
     return verdict;
   }
   Evaluate(rules.constraints, subject, verdict.reasons);

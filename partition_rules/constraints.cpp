@@ -1,6 +1,6 @@
 #include "partition_rules/constraints.h"
 
-#include <format>
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -23,19 +23,19 @@ Finding InputIsNotConstant(const Subject& subject) {
     if (source) value = &subject.graph.values[*source];
   }
   if (!value->constant) return std::nullopt;
-  return Found{std::format("value {}, a constant", value->id), "an argument or a computed value"};
+  return Found{Format("value {}, a constant", value->id), "an argument or a computed value"};
 }
 
 Finding WeightsAreConstant(const Subject& subject) {
   if (subject.weights().constant) return std::nullopt;
-  return Found{std::format("value {}, an argument or computed", subject.weights().id),
+  return Found{Format("value {}, an argument or computed", subject.weights().id),
                "a constant of the payload"};
 }
 
 Finding BiasIsConstant(const Subject& subject) {
   const Value* bias = subject.bias();
   if (bias == nullptr || bias->constant) return std::nullopt;
-  return Found{std::format("value {}, an argument or computed", bias->id),
+  return Found{Format("value {}, an argument or computed", bias->id),
                "none, or a constant of the payload"};
 }
 
@@ -74,7 +74,7 @@ Finding RequantizationScaleIsUsable(const Subject& subject) {
   for (size_t i = 0; i < weight_scales.size(); ++i) {
     const float scale = input->scale * weight_scales[i] / output->scale;
     if (!(scale >= 0x1p-32f && scale < 64.0f)) {
-      return Found{std::format("{} for channel {}", scale, i), "at least 2^-32 and below 64"};
+      return Found{Format("{} for channel {}", scale, i), "at least 2^-32 and below 64"};
     }
   }
   return std::nullopt;

@@ -1,10 +1,9 @@
 // Conv2d: input [N, H, W, C] NHWC, filter [OC, KH, KW, C / groups] (or [1, KH, KW, OC] of a
 // depthwise node with one group, which is an ordinary convolution of one input channel).
 
-#include <format>
-
 #include "partition_rules/constraints.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -33,7 +32,7 @@ Finding IsNotDepthwise(const Subject& subject) {
   const bool is_depthwise =
       IsDepthwiseNode(subject) || (a.group_input_channels == 1 && a.group_output_channels == 1);
   if (!is_depthwise || a.groups == 1) return std::nullopt;
-  return Found{std::format("{} groups", a.groups), "one"};
+  return Found{Format("{} groups", a.groups), "one"};
 }
 
 Finding InputIsNotDynamic(const Subject& subject) {

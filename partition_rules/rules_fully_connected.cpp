@@ -1,9 +1,8 @@
 // FullyConnected: input [..., IC] x weights [OC, IC], or [IC, OC] with flag 0x1, + bias [OC].
 
-#include <format>
-
 #include "partition_rules/constraints.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -34,7 +33,7 @@ Finding SourceIsFloat(const Subject& subject) {
   if (!source) return Found{"made by no Convert", "one of fp32 or fp16"};
   const DataType type = subject.graph.values[*source].type;
   if (type == kF32 || type == kF16) return std::nullopt;
-  return Found{std::format("a Convert of {}", Name(type)), "one of fp32 or fp16"};
+  return Found{Format("a Convert of {}", Name(type)), "one of fp32 or fp16"};
 }
 
 // Shape inference refuses anything else for the stock operator's sake; packing needs it itself.
@@ -42,7 +41,7 @@ Finding RowsAreQuantizedOneByOne(const Subject& subject) {
   const auto* tokens = std::get_if<PerTokenQuantization>(&subject.input().quantization);
   const uint32_t dims = tokens != nullptr ? tokens->num_nonbatch_dims : 0;
   if (dims == 1) return std::nullopt;
-  return Found{std::format("{} dimensions share parameters", dims), "1: one set for each row"};
+  return Found{Format("{} dimensions share parameters", dims), "1: one set for each row"};
 }
 
 Finding GroupSizeFits(const Subject& subject) {
@@ -50,7 +49,7 @@ Finding GroupSizeFits(const Subject& subject) {
   const size_t k = InputChannels(subject), size = groups != nullptr ? groups->group_size : 0;
   if (size > 0 && size % 32 == 0 && k % size == 0) return std::nullopt;
   return Found{std::to_string(size),
-               std::format("a multiple of 32 that divides the {} input channels", k)};
+               Format("a multiple of 32 that divides the {} input channels", k)};
 }
 
 GemmProblem Problem(const Subject& subject) {

@@ -8,6 +8,8 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/base/format.h"
+
 namespace switchyard {
 namespace {
 
@@ -31,9 +33,9 @@ std::string ToString(const OptionValue& value) {
 // What a row accepts, for messages.
 std::string Expected(const OptionRow& row) {
   if (std::holds_alternative<int64_t>(row.default_value)) {
-    return std::format("an int from {} to {}", row.min, row.max);
+    return Format("an int from {} to {}", row.min, row.max);
   }
-  return std::format("a {}", TypeName(row.default_value));
+  return Format("a {}", TypeName(row.default_value));
 }
 
 std::optional<int64_t> ParseInt(std::string_view text) {

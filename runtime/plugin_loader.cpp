@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <ranges>
 
+#include "runtime/base/format.h"
 #include "runtime/module_file.h"
 #include "runtime/plugin_message.h"
 #include "runtime/plugin_structs.h"
@@ -57,10 +58,10 @@ Result<std::string> FindModule(std::string_view path_or_name, const PluginOption
                 path_or_name.substr(0, path_or_name.find('\0')));
   }
   if (path_or_name.contains('/')) return std::string(path_or_name);
-  const std::string file = std::format("lib{}_plugin.so", path_or_name);
+  const std::string file = Format("lib{}_plugin.so", path_or_name);
   std::string tried;
   for (const std::string& folder : SearchPath(options)) {
-    std::string path = std::format("{}/{}", folder, file);
+    std::string path = Format("{}/{}", folder, file);
     if (access(path.c_str(), F_OK) == 0) return path;
     tried.append(tried.empty() ? "" : ", ").append(folder);
   }

@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <format>
 #include <iterator>
 #include <string>
 #include <string_view>
 
 #include "runtime/base/error.h"
+#include "runtime/base/format.h"
 #include "runtime/plugin.h"
 #include "runtime/plugin_message.h"
 
@@ -86,7 +86,7 @@ Status CheckStructSize(uint64_t struct_size, std::string_view name, size_t requi
   for (const size_t end : MemberEnds<T>::kEnds) {
     if (end < required || end == sizeof(T)) continue;
     if (end == struct_size) return {};
-    expected += std::format("{}, ", end);
+    expected += Format("{}, ", end);
   }
   return Fail(ErrorCode::kInvalidArgument,
               "{}: struct_size {}, expected {}{} to {}; set it to the sizeof of the struct", name,

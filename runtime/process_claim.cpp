@@ -9,11 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <format>
 #include <new>
 #include <string>
 #include <string_view>
 
+#include "runtime/base/format.h"
 #include "runtime/elf_reader.h"
 
 namespace {
@@ -94,10 +94,10 @@ void NoteRecord(const dl_phdr_info& file, Search& search) {
   if (record == &switchyard_claim_record) {
     search.own_file = NameOf(file);
   } else if (record != nullptr && record->in_charge.load() != 0) {
-    search.other = std::format(
-        "Switchyard {} in {}",
-        std::string_view(record->version, strnlen(record->version, sizeof(record->version))),
-        NameOf(file));
+    search.other =
+        Format("Switchyard {} in {}",
+               std::string_view(record->version, strnlen(record->version, sizeof(record->version))),
+               NameOf(file));
   }
 }
 

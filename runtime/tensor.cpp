@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <format>
 #include <new>
 #include <string>
 #include <utility>
 
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -21,8 +21,7 @@ std::optional<size_t> BytesOf(ElementType type, std::span<const size_t> sizes) {
 
 std::string ToString(std::span<const size_t> sizes) {
   std::string text = "[";
-  for (size_t size : sizes)
-    std::format_to(std::back_inserter(text), "{}{}", text.size() > 1 ? ", " : "", size);
+  for (size_t size : sizes) text += Format("{}{}", text.size() > 1 ? ", " : "", size);
   return text + "]";
 }
 

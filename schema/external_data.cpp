@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "runtime/base/format.h"
 #include "schema/flat_tensor_generated.h"
 #include "schema/flatbuffer_file.h"
 #include "schema/program.h"
@@ -80,8 +81,8 @@ Result<NamedDataViews::Map> ReadExternalData(std::span<const std::byte> file) {
     std::string key = entry->key()->str();
     SWITCHYARD_ASSIGN(
         const std::span<const std::byte> bytes,
-        segments.Get(root->segments(), entry->segment_index(),
-                     std::format("external data '{}'", key), ErrorCode::kInvalidExternalData));
+        segments.Get(root->segments(), entry->segment_index(), Format("external data '{}'", key),
+                     ErrorCode::kInvalidExternalData));
     const auto [at, is_new] = result.emplace(std::move(key), bytes);
     if (!is_new) {
       return BadData("external data: '{}' is there twice, expected unique keys; export it again",

@@ -1,8 +1,7 @@
 #include "schema/graph.h"
 
-#include <format>
-
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 
@@ -10,15 +9,15 @@ std::string Describe(const Graph& graph, NodeIndex node) {
   const uint32_t id = graph.nodes[node].id;
   const NodeKind kind = graph.nodes[node].kind;
   if (kind == NodeKind::kNone || static_cast<size_t>(kind) > kNumNodeKinds) {
-    return std::format("node {} (kind {})", id, static_cast<int>(kind));
+    return Format("node {} (kind {})", id, static_cast<int>(kind));
   }
   const NodeKind whole = graph.nodes[node].part_of;
-  if (whole == NodeKind::kNone) return std::format("node {} {}", id, Info(kind).name);
-  return std::format("node {} {} of {}", id, Info(kind).name, Info(whole).name);
+  if (whole == NodeKind::kNone) return Format("node {} {}", id, Info(kind).name);
+  return Format("node {} {} of {}", id, Info(kind).name, Info(whole).name);
 }
 
 std::string Describe(const Value& value) {
-  return std::format("value {} ({} {})", value.id, Name(value.type), ToString(value.dims));
+  return Format("value {} ({} {})", value.id, Name(value.type), ToString(value.dims));
 }
 
 std::span<const float> WeightScales(const Quantization& weights) {

@@ -6,10 +6,10 @@
 // Offsets count from the start of the payload.
 #include <bit>
 #include <cstring>
-#include <format>
 #include <string>
 #include <string_view>
 
+#include "runtime/base/format.h"
 #include "schema/payload.h"
 
 namespace switchyard {
@@ -39,7 +39,7 @@ std::string Printable(std::string_view identifier) {
     if (c >= ' ' && c <= '~') {
       text += c;
     } else {
-      text += std::format("\\x{:02x}", static_cast<unsigned char>(c));
+      text += Format("\\x{:02x}", static_cast<unsigned char>(c));
     }
   }
   return text;

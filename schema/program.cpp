@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "runtime/base/format.h"
 #include "schema/bundled_program_generated.h"
 #include "schema/flatbuffer_file.h"
 #include "schema/program_generated.h"
@@ -177,7 +178,7 @@ class ProgramReader {
     if (reference->location() == fb::DataLocation::SEGMENT) {
       SWITCHYARD_ASSIGN(result.payload,
                         segments_.Get(program_.segments(), reference->index(),
-                                      std::format("method {}: delegate {}", method.name, index),
+                                      Format("method {}: delegate {}", method.name, index),
                                       ErrorCode::kInvalidProgram));
       result.in_segment = true;
       return result;
@@ -248,10 +249,9 @@ class ProgramReader {
     for (uint32_t i = 0; i < Size(program_.named_data()); ++i) {
       const fb::NamedData& entry = *program_.named_data()->Get(i);
       SWITCHYARD_ASSIGN(std::string key, Text(entry.key(), "the key of named data"));
-      SWITCHYARD_ASSIGN(
-          const std::span<const std::byte> bytes,
-          segments_.Get(program_.segments(), entry.segment_index(),
-                        std::format("named data '{}'", key), ErrorCode::kInvalidProgram));
+      SWITCHYARD_ASSIGN(const std::span<const std::byte> bytes,
+                        segments_.Get(program_.segments(), entry.segment_index(),
+                                      Format("named data '{}'", key), ErrorCode::kInvalidProgram));
       const auto [at, is_new] = to.named_data.emplace(std::move(key), bytes);
       if (!is_new) {
         return Bad("program: named data '{}' is there twice, expected unique keys; export it again",

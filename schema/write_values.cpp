@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "runtime/base/float16.h"
+#include "runtime/base/format.h"
 #include "schema/payload_writer.h"
 
 namespace switchyard::payload_writer {
@@ -129,9 +130,9 @@ Result<flatbuffers::Offset<fb::Value>> WriteValue(flatbuffers::FlatBufferBuilder
   uint32_t constant_index = 0;
   if (value.constant) {
     SWITCHYARD_ASSIGN(constant_index, constants.Add(value.constant->bytes, value.constant->key,
-                                                    std::format("value {}", value.id)));
+                                                    Format("value {}", value.id)));
   }
-  const std::string user = std::format("the scales of value {}", value.id);
+  const std::string user = Format("the scales of value {}", value.id);
   SWITCHYARD_ASSIGN(
       const WireQuantization quantization,
       std::visit(QuantizationWriter{builder, options, constants, user}, value.quantization));

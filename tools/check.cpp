@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/base/format.h"
 #include "tools/model_file.h"
 #include "tools/model_folder.h"
 #include "tools/scalar_types.h"
@@ -21,7 +22,7 @@ using nlohmann::ordered_json;
 Outcome<std::vector<MethodInput>> ReadInputs(const ModelCase& item, const Program& program) {
   std::vector<MethodInput> inputs;
   for (size_t i = 0; i < item.dim_orders.size(); ++i) {
-    std::filesystem::path path = item.folder / std::format("input_{}.npy", i);
+    std::filesystem::path path = item.folder / Format("input_{}.npy", i);
     SWITCHYARD_ASSIGN(Array array, ReadInput(path, &program, item.method, i));
     if (item.dim_orders[i].size() != array.shape.size()) {
       return Fail(ExitCode::kInvalidFile,
@@ -45,7 +46,7 @@ Outcome<void> RunCase(const ModelFolder& model, const ModelCase& item, const Pro
   if (!outputs) return std::unexpected(std::move(outputs).error());
   std::error_code error;
   for (size_t i = 0; i < outputs->size(); ++i) {
-    SWITCHYARD_ASSIGN(Array expected, ReadNpy(item.folder / std::format("expected_{}.npy", i)));
+    SWITCHYARD_ASSIGN(Array expected, ReadNpy(item.folder / Format("expected_{}.npy", i)));
     if (Holds(expected.type, (*outputs)[i].type)) expected.type = (*outputs)[i].type;
     result.outputs.push_back(Compare((*outputs)[i], expected, model.tolerance));
     if (i > 0 || model.task.empty()) continue;
@@ -55,7 +56,7 @@ Outcome<void> RunCase(const ModelFolder& model, const ModelCase& item, const Pro
                       JudgeTask(model.task, item.folder, expected));
     result.reference_accuracy = reference->accuracy();
   }
-  std::filesystem::path extra = item.folder / std::format("expected_{}.npy", outputs->size());
+  std::filesystem::path extra = item.folder / Format("expected_{}.npy", outputs->size());
   if (outputs->empty() || std::filesystem::exists(extra, error)) {
     return Fail(ExitCode::kMismatch, "{}: method {} has {} outputs, expected more ({})",
                 item.folder.string(), item.method, outputs->size(), extra.filename().string());
@@ -93,27 +94,27 @@ const Comparison* WorstOutput(const CaseResult& result) {
 }
 
 std::string AccuracyText(const CaseResult& result) {
-  return std::format("{}/{} {} ({:.1f} %, expected outputs {:.1f} %)", result.task->correct,
-                     result.task->total, result.task->unit, 100 * result.task->accuracy(),
-                     100 * *result.reference_accuracy);
+  return Format("{}/{} {} ({:.1f} %, expected outputs {:.1f} %)", result.task->correct,
+                result.task->total, result.task->unit, 100 * result.task->accuracy(),
+                100 * *result.reference_accuracy);
 }
 
 void PrintLine(const CaseResult& result, size_t width, std::ostream& out) {
   std::string label = result.model + (result.name.empty() ? "" : " " + result.name);
-  std::string line = std::format("{} {:<{}}", result.pass() ? "pass" : "FAIL", label, width);
+  std::string line = Format("{} {:<{}}", result.pass() ? "pass" : "FAIL", label, width);
   const Comparison* worst = WorstOutput(result);
   if (result.failure) {
     line += "  " + result.failure->message;
   } else if (!worst->mismatch.empty()) {
-    line += std::format("  output {} is {}", worst - result.outputs.data(), worst->mismatch);
+    line += Format("  output {} is {}", worst - result.outputs.data(), worst->mismatch);
   } else {
-    line += std::format("  max error {:.3e}  tolerance {:.3e}", worst->max_abs_error,
-                        worst->worst_tolerance);
-    if (worst->cosine) line += std::format("  cosine {:.6f}", *worst->cosine);
+    line += Format("  max error {:.3e}  tolerance {:.3e}", worst->max_abs_error,
+                   worst->worst_tolerance);
+    if (worst->cosine) line += Format("  cosine {:.6f}", *worst->cosine);
     if (!worst->pass) {
-      line += std::format("  worst at output {} {}: got {:.9g}, expected {:.9g}",
-                          worst - result.outputs.data(), worst->worst_index, worst->worst_got,
-                          worst->worst_expected);
+      line += Format("  worst at output {} {}: got {:.9g}, expected {:.9g}",
+                     worst - result.outputs.data(), worst->worst_index, worst->worst_got,
+                     worst->worst_expected);
     }
   }
   if (result.task) line += "  " + AccuracyText(result);
@@ -164,9 +165,9 @@ void PrintAccuracyTable(const std::vector<CaseResult>& results, std::ostream& ou
     if (!result.task) continue;
     any = true;
     table.Add({Printable(result.model), std::to_string(result.task->correct),
-               std::format("{} {}", result.task->total, result.task->unit),
-               std::format("{:.1f} %", 100 * result.task->accuracy()),
-               std::format("{:.1f} %", 100 * *result.reference_accuracy)});
+               Format("{} {}", result.task->total, result.task->unit),
+               Format("{:.1f} %", 100 * result.task->accuracy()),
+               Format("{:.1f} %", 100 * *result.reference_accuracy)});
   }
   if (!any) return;
   out << '\n';
@@ -265,8 +266,8 @@ Outcome<ExitCode> Check(const CheckOptions& options, std::ostream& out) {
     out << json.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
   } else {
     PrintAccuracyTable(results, out);
-    out << std::format("\n{} passed, {} failed ({} of {} models pass)\n", passed, failed,
-                       passed_models, folders.size());
+    out << Format("\n{} passed, {} failed ({} of {} models pass)\n", passed, failed, passed_models,
+                  folders.size());
   }
   return CodeOf(results);
 }

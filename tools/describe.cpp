@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <format>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "runtime/base/format.h"
 #include "tools/scalar_types.h"
 
 namespace switchyard::tools {
@@ -102,8 +102,8 @@ ordered_json RangeEnd(float value) {
 
 std::string Role(const Value& value) {
   if (value.constant) return "constant";
-  if (value.is_external_input) return std::format("input {}", value.external_id.value_or(0));
-  if (value.is_external_output) return std::format("output {}", value.external_id.value_or(0));
+  if (value.is_external_input) return Format("input {}", value.external_id.value_or(0));
+  if (value.is_external_output) return Format("output {}", value.external_id.value_or(0));
   return "internal";
 }
 

@@ -9,6 +9,7 @@
 #include "backend/plan/format_report.h"
 #include "backend/plan/report_json.h"
 #include "kernels/cpu/mask.h"
+#include "runtime/base/format.h"
 #include "schema/payload.h"
 #include "tools/model_file.h"
 #include "tools/text.h"
@@ -51,9 +52,9 @@ ordered_json DelegateJson(const Delegate& delegate, const RouteReport& report, b
 void PrintCpus(std::span<const std::string> names, std::span<const CpuFeatures> cpus,
                std::ostream& out) {
   for (size_t i = 0; i < cpus.size(); ++i) {
-    out << std::format("cpu {}: {}", names[i], cpus[i].ToString());
+    out << Format("cpu {}: {}", names[i], cpus[i].ToString());
     const uint32_t bits = cpus[i].streaming_vector_bits;
-    if (bits != 0) out << std::format(", streaming vectors of {} bits", bits);
+    if (bits != 0) out << Format(", streaming vectors of {} bits", bits);
     out << '\n';
   }
 }
@@ -112,7 +113,7 @@ Outcome<ExitCode> Explain(const ExplainOptions& options, std::ostream& out) {
     out << json.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
   } else {
     for (size_t i = 0; i < cpus.size(); ++i) {
-      out << std::format("summary {}: {}\n", names[i], summaries[i].ToString());
+      out << Format("summary {}: {}\n", names[i], summaries[i].ToString());
     }
   }
   return ExitCode::kOk;

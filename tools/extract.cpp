@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 
+#include "runtime/base/format.h"
 #include "schema/payload.h"
 #include "schema/writer.h"
 #include "tools/file.h"
@@ -36,7 +37,7 @@ class RecordingMap : public NamedDataMap {
 Outcome<void> WriteNamed(const std::filesystem::path& path, std::span<const std::byte> bytes,
                          std::ostream& out) {
   SWITCHYARD_TRY(WriteFile(path, bytes));
-  out << std::format("{}  {} bytes\n", path.string(), bytes.size());
+  out << Format("{}  {} bytes\n", path.string(), bytes.size());
   return {};
 }
 
@@ -82,12 +83,12 @@ Outcome<ExitCode> Extract(const ExtractOptions& options, std::ostream& out) {
     for (size_t i = 0; i < method.delegates.size(); ++i) {
       const ProgramDelegate& delegate = method.delegates[i];
       if (delegate.id != kXnnpackBackend) {
-        out << std::format("{}: skipped, its backend is {}, not {}\n", DelegateName(method, i),
-                           SafeFileName(delegate.id), kXnnpackBackend);
+        out << Format("{}: skipped, its backend is {}, not {}\n", DelegateName(method, i),
+                      SafeFileName(delegate.id), kXnnpackBackend);
         continue;
       }
       std::filesystem::path path =
-          options.output_dir / std::format("{}.{}.xnn", SafeFileName(method.name), i);
+          options.output_dir / Format("{}.{}.xnn", SafeFileName(method.name), i);
       std::string object = options.file.string() + ": " + DelegateName(method, i);
       SWITCHYARD_TRY(ExtractDelegate(options, *model.named_data, delegate, object, path, out));
       ++written;

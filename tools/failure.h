@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "runtime/base/error.h"
+#include "runtime/base/format.h"
 
 namespace switchyard::tools {
 
@@ -29,7 +30,7 @@ using Outcome = std::expected<T, Failure>;
 
 template <typename... Args>
 std::unexpected<Failure> Fail(ExitCode exit, std::format_string<Args...> format, Args&&... args) {
-  return std::unexpected(Failure{exit, std::format(format, std::forward<Args>(args)...)});
+  return std::unexpected(Failure{exit, Format(format, std::forward<Args>(args)...)});
 }
 
 // The exit code that an error of the library or of the host stands for. Also takes the numbers of

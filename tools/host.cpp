@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 #include "tools/layout.h"
 #include "tools/run_times.h"
 #include "tools/scalar_types.h"
@@ -138,7 +139,7 @@ Outcome<void> CheckInputs(std::string_view object, const et::MethodMeta& meta,
     const Array& array = inputs[i].array;
     std::vector<size_t> sizes(tensor->sizes().begin(), tensor->sizes().end());
     SWITCHYARD_ASSIGN(const ArrayType type,
-                      FileTypeOf(object, std::format("input {}", i), tensor->scalar_type()));
+                      FileTypeOf(object, Format("input {}", i), tensor->scalar_type()));
     if (!Holds(array.type, type) || sizes.size() != array.shape.size()) {
       return Fail(ExitCode::kUsage,
                   "{}: input {} is {}, expected {} {} (or, where the model is "
@@ -169,7 +170,7 @@ Outcome<Array> ToArray(std::string_view object, size_t index, const et::EValue& 
   }
   const executorch::aten::Tensor& tensor = value.toTensor();
   SWITCHYARD_ASSIGN(const ArrayType type,
-                    FileTypeOf(object, std::format("output {}", index), tensor.scalar_type()));
+                    FileTypeOf(object, Format("output {}", index), tensor.scalar_type()));
   Array array{type, {tensor.sizes().begin(), tensor.sizes().end()}, {}};
   std::vector<uint8_t> order(tensor.dim_order().begin(), tensor.dim_order().end());
   if (!IsDimOrder(order, array.shape.size())) {
@@ -253,7 +254,7 @@ Outcome<void> ProgramRunner::LoadMethod(const std::string& method, et::EventTrac
   SWITCHYARD_TRY(CheckPlan(impl_->object, method, *meta, impl_->max_memory));
   et::Error error = impl_->module->load_method(method, /*planned_memory=*/nullptr, tracer);
   if (error != et::Error::Ok) {
-    return HostFailure(impl_->object, error, std::format("loading method {}", method));
+    return HostFailure(impl_->object, error, Format("loading method {}", method));
   }
   return {};
 }
@@ -262,7 +263,7 @@ Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
                                                std::span<const MethodInput> inputs,
                                                uint64_t* nanoseconds) {
   SWITCHYARD_TRY(LoadMethod(method));
-  std::string object = std::format("{}: method {}", impl_->object, method);
+  std::string object = Format("{}: method {}", impl_->object, method);
   auto meta = impl_->module->method_meta(method);
   if (!meta.ok()) return HostFailure(object, meta.error(), "reading its inputs");
   SWITCHYARD_TRY(CheckInputs(object, *meta, inputs));

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "runtime/base/format.h"
 #include "schema/payload.h"
 #include "tools/describe.h"
 #include "tools/model_file.h"
@@ -17,7 +18,7 @@ using nlohmann::ordered_json;
 
 std::string Text(const ordered_json& json) {
   if (json.is_string()) return Printable(json.get<std::string>());
-  if (json.is_number_float()) return std::format("{:.6g}", json.get<double>());
+  if (json.is_number_float()) return Format("{:.6g}", json.get<double>());
   if (!json.is_array()) return json.dump();
   std::string text = "[";
   for (const ordered_json& item : json) text += (text.size() > 1 ? ", " : "") + Text(item);
@@ -34,16 +35,16 @@ std::string Pairs(const ordered_json& object, const char* without = "") {
 }
 
 std::string RangeText(const ordered_json& range) {
-  return std::format("range=[{}, {}]", range[0].is_null() ? "-inf" : Text(range[0]),
-                     range[1].is_null() ? "inf" : Text(range[1]));
+  return Format("range=[{}, {}]", range[0].is_null() ? "-inf" : Text(range[0]),
+                range[1].is_null() ? "inf" : Text(range[1]));
 }
 
 void PrintPayload(const ordered_json& payload, std::ostream& out, size_t indent) {
   std::string pad(indent, ' ');
   out << pad
-      << std::format("header {}, identifier {}, flatbuffer {} bytes, constant region {} bytes\n",
-                     Text(payload["header"]), Text(payload["identifier"]),
-                     Text(payload["flatbuffer_bytes"]), Text(payload["constant_region_bytes"]));
+      << Format("header {}, identifier {}, flatbuffer {} bytes, constant region {} bytes\n",
+                Text(payload["header"]), Text(payload["identifier"]),
+                Text(payload["flatbuffer_bytes"]), Text(payload["constant_region_bytes"]));
   out << pad << "values\n";
   Table values({"id", "type", "shape", "role", "bytes", "key", "quantization"});
   for (const ordered_json& value : payload["values"]) {
@@ -69,7 +70,7 @@ void PrintPayload(const ordered_json& payload, std::ostream& out, size_t indent)
     auto add = [&](const std::string& text) {
       attributes += (attributes.empty() ? "" : " ") + text;
     };
-    if (node.contains("flags")) add(std::format("flags=0x{:x}", node["flags"].get<uint32_t>()));
+    if (node.contains("flags")) add(Format("flags=0x{:x}", node["flags"].get<uint32_t>()));
     if (node.contains("range")) add(RangeText(node["range"]));
     nodes.Add({std::to_string(index++), Text(node["kind"]), Text(node["inputs"]),
                Text(node["outputs"]), attributes.empty() ? "-" : attributes});
@@ -77,17 +78,16 @@ void PrintPayload(const ordered_json& payload, std::ostream& out, size_t indent)
   nodes.Print(out, indent + 2);
   const ordered_json& totals = payload["totals"];
   out << pad
-      << std::format(
-             "totals {} values, {} nodes, {} inputs, {} outputs, {} constants of {} bytes\n",
-             Text(totals["values"]), Text(totals["nodes"]), Text(totals["inputs"]),
-             Text(totals["outputs"]), Text(totals["constants"]), Text(totals["constant_bytes"]));
+      << Format("totals {} values, {} nodes, {} inputs, {} outputs, {} constants of {} bytes\n",
+                Text(totals["values"]), Text(totals["nodes"]), Text(totals["inputs"]),
+                Text(totals["outputs"]), Text(totals["constants"]), Text(totals["constant_bytes"]));
   out << pad << "       " << Pairs(totals["kinds"]) << '\n';
 }
 
 void PrintArguments(const char* title, const ordered_json& list, std::ostream& out) {
   for (size_t i = 0; i < list.size(); ++i) {
-    out << std::format("  {} {}  {}{}", title, i, Text(list[i]["type"]),
-                       list[i].contains("shape") ? " " + Text(list[i]["shape"]) : "");
+    out << Format("  {} {}  {}{}", title, i, Text(list[i]["type"]),
+                  list[i].contains("shape") ? " " + Text(list[i]["shape"]) : "");
     if (list[i].contains("dim_order")) {
       const ordered_json& order = list[i]["dim_order"];
       if (!std::ranges::is_sorted(order)) out << "  dim order " << Text(order);
@@ -97,16 +97,16 @@ void PrintArguments(const char* title, const ordered_json& list, std::ostream& o
 }
 
 void PrintMethod(const ordered_json& method, std::ostream& out) {
-  out << std::format("\nmethod {}, {} values\n", Text(method["name"]), Text(method["values"]));
+  out << Format("\nmethod {}, {} values\n", Text(method["name"]), Text(method["values"]));
   PrintArguments("input", method["inputs"], out);
   PrintArguments("output", method["outputs"], out);
   out << "  operators outside delegates: "
       << (method["operators"].empty() ? "none" : Pairs(method["operators"])) << '\n';
   size_t index = 0;
   for (const ordered_json& delegate : method["delegates"]) {
-    out << std::format("  delegate {}  {}, {} bytes ({}), {} arguments\n", index++,
-                       Text(delegate["backend"]), Text(delegate["bytes"]), Text(delegate["stored"]),
-                       Text(delegate["arguments"]));
+    out << Format("  delegate {}  {}, {} bytes ({}), {} arguments\n", index++,
+                  Text(delegate["backend"]), Text(delegate["bytes"]), Text(delegate["stored"]),
+                  Text(delegate["arguments"]));
     if (delegate.contains("payload")) PrintPayload(delegate["payload"], out, 4);
     if (delegate.contains("error"))
       out << "    cannot be read: " << Text(delegate["error"]) << '\n';
@@ -114,8 +114,8 @@ void PrintMethod(const ordered_json& method, std::ostream& out) {
 }
 
 void PrintFile(const ordered_json& json, std::ostream& out) {
-  out << std::format("{}: {} of {} bytes\n", Text(json["file"]), Text(json["kind"]),
-                     Text(json["bytes"]));
+  out << Format("{}: {} of {} bytes\n", Text(json["file"]), Text(json["kind"]),
+                Text(json["bytes"]));
   if (json.contains("payload")) PrintPayload(json["payload"], out, 0);
   if (!json.contains("methods")) return;
   for (const ordered_json& method : json["methods"]) PrintMethod(method, out);

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "runtime/base/format.h"
 #include "runtime/tensor.h"
 #include "tools/json_file.h"
 #include "tools/layout.h"
@@ -29,19 +30,19 @@ class Members {
     if (found == object_.end()) return nullptr;
     bool fits = type == json::value_t::number_float ? found->is_number() : found->type() == type;
     if (fits) return &*found;
-    Wrong(std::format("'{}' is {}", key, found->type_name()), json(type).type_name());
+    Wrong(Format("'{}' is {}", key, found->type_name()), json(type).type_name());
     return nullptr;
   }
   const json* Require(const char* key, json::value_t type) {
     const json* found = Find(key, type);
     if (found == nullptr && error_.empty()) {
-      Wrong(std::format("'{}' is missing", key), json(type).type_name());
+      Wrong(Format("'{}' is missing", key), json(type).type_name());
     }
     return found;
   }
   void Wrong(std::string_view found, std::string_view expected) {
     if (error_.empty()) {
-      error_ = std::format("{}: {}, expected {}; export the model again", where_, found, expected);
+      error_ = Format("{}: {}, expected {}; export the model again", where_, found, expected);
     }
   }
   const std::string& error() const { return error_; }
@@ -73,7 +74,7 @@ Outcome<ModelCase> ReadCase(const std::string& where, const json& object, fs::pa
       if (numbers) order.push_back(static_cast<uint8_t>(layout[j].get<uint64_t>()));
     }
     if (!numbers || !IsDimOrder(order, order.size())) {
-      members.Wrong(std::format("layout {} is {}", i, Excerpt(layout)),
+      members.Wrong(Format("layout {} is {}", i, Excerpt(layout)),
                     "a permutation such as [0, 1, 2]");
       break;
     }
@@ -147,7 +148,7 @@ Outcome<ModelFolder> ReadModelFolder(const fs::path& folder) {
   if (const json* files = members.Find("external_data", json::value_t::array)) {
     for (const json& entry : *files) {
       if (!entry.is_string() || !IsFileName(entry.get_ref<const std::string&>())) {
-        members.Wrong(std::format("'external_data' has {}", Excerpt(entry)), "names of files");
+        members.Wrong(Format("'external_data' has {}", Excerpt(entry)), "names of files");
         break;
       }
       model.data_files.push_back(folder / entry.get_ref<const std::string&>());
@@ -157,8 +158,8 @@ Outcome<ModelFolder> ReadModelFolder(const fs::path& folder) {
   if (cases != nullptr && cases->empty()) members.Wrong("'cases' is empty", "at least one case");
   if (!members.error().empty()) return Fail(ExitCode::kInvalidFile, "{}", members.error());
   for (size_t i = 0; i < cases->size(); ++i) {
-    SWITCHYARD_ASSIGN(ModelCase item, ReadCase(std::format("{}: case {}", path.string(), i),
-                                               (*cases)[i], folder / std::format("case{}", i)));
+    SWITCHYARD_ASSIGN(ModelCase item, ReadCase(Format("{}: case {}", path.string(), i), (*cases)[i],
+                                               folder / Format("case{}", i)));
     model.cases.push_back(std::move(item));
   }
   if (model.name.empty()) model.name = folder.filename().string();

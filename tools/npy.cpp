@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 #include "runtime/tensor.h"
 #include "tools/file.h"
 
@@ -238,7 +239,7 @@ std::string ShapeText(std::span<const size_t> shape) {
 }
 
 std::string Describe(const Array& array) {
-  return std::format("{} {}", Name(array.type), ShapeText(array.shape));
+  return Format("{} {}", Name(array.type), ShapeText(array.shape));
 }
 
 std::optional<size_t> ArrayBytes(ArrayType type, std::span<const size_t> shape) {
@@ -252,25 +253,24 @@ Outcome<Array> ParseNpy(std::string_view name, std::span<const std::byte> file) 
   };
   std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   if (!text.starts_with(kMagic)) return fail("does not start as a .npy file does (\\x93NUMPY)");
-  if (file.size() < 10) return fail(std::format("ends after {} bytes, in its header", file.size()));
+  if (file.size() < 10) return fail(Format("ends after {} bytes, in its header", file.size()));
   unsigned version = std::to_integer<unsigned>(file[6]);
   if (version < 1 || version > 3) {
-    return fail(std::format("has format version {}, expected 1, 2 or 3", version));
+    return fail(Format("has format version {}, expected 1, 2 or 3", version));
   }
   size_t start = version == 1 ? 10 : 12;
-  if (file.size() < start)
-    return fail(std::format("ends after {} bytes, in its header", file.size()));
+  if (file.size() < start) return fail(Format("ends after {} bytes, in its header", file.size()));
   size_t length = LittleEndian(file.subspan(8, start - 8));
   if (length > file.size() - start) {
-    return fail(std::format("has a header of {} bytes, but only {} bytes follow", length,
-                            file.size() - start));
+    return fail(
+        Format("has a header of {} bytes, but only {} bytes follow", length, file.size() - start));
   }
   std::optional<Header> header = HeaderReader(text.substr(start, length)).Read();
   if (!header) {
     return fail(
-        std::format("has a header that is not {{'descr': TYPE, 'fortran_order': BOOL, 'shape': "
-                    "(up to {} sizes)}}",
-                    kMaxTensorRank));
+        Format("has a header that is not {{'descr': TYPE, 'fortran_order': BOOL, 'shape': "
+               "(up to {} sizes)}}",
+               kMaxTensorRank));
   }
   const TypeRow* row = FindType(*header->descriptor);
   if (row == nullptr) {
@@ -288,16 +288,16 @@ Outcome<Array> ParseNpy(std::string_view name, std::span<const std::byte> file) 
   std::span<const std::byte> data = file.subspan(start + length);
   std::optional<size_t> bytes = ArrayBytes(row->type, *header->shape);
   if (!bytes || *bytes != data.size()) {
-    return fail(std::format("has {} bytes of data, expected {} for {} {}", data.size(),
-                            bytes ? std::to_string(*bytes) : "more than memory holds", row->name,
-                            ShapeText(*header->shape)));
+    return fail(Format("has {} bytes of data, expected {} for {} {}", data.size(),
+                       bytes ? std::to_string(*bytes) : "more than memory holds", row->name,
+                       ShapeText(*header->shape)));
   }
   if (row->type == ArrayType::kBool) {
     const auto other =
         std::ranges::find_if(data, [](std::byte value) { return value > std::byte{1}; });
     if (other != data.end()) {
-      return fail(std::format("has byte 0x{:02x} as element {}, expected 0 or 1 for bool",
-                              std::to_integer<unsigned>(*other), other - data.begin()));
+      return fail(Format("has byte 0x{:02x} as element {}, expected 0 or 1 for bool",
+                         std::to_integer<unsigned>(*other), other - data.begin()));
     }
   }
   return Array{row->type, *std::move(header->shape), {data.begin(), data.end()}};
@@ -313,8 +313,8 @@ std::vector<std::byte> SerializeNpy(const Array& array) {
   for (size_t size : array.shape) shape += std::to_string(size) + ", ";
   if (array.shape.size() > 1) shape.resize(shape.size() - 2);
   if (array.shape.size() == 1) shape.resize(shape.size() - 1);
-  std::string header = std::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
-                                   Row(array.type).descriptor, shape);
+  std::string header = Format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}",
+                              Row(array.type).descriptor, shape);
   // The data starts at a multiple of 64 bytes; the header ends with a newline.
   size_t unpadded = 10 + header.size() + 1;
   header.append((64 - unpadded % 64) % 64, ' ');

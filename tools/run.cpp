@@ -10,6 +10,7 @@
 #include "backend/plan/dim_order.h"
 #include "backend/plan/layouts.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "tools/program_trace.h"
@@ -167,10 +168,9 @@ std::string LineOf(const Array& array, const Summary& summary) {
   std::string line = Describe(array);
   if (array.NumNumbers() == 0) line += " (empty)";
   if (summary.finite > 0) {
-    line += std::format("  min {:.6g}  max {:.6g}  mean {:.6g}", summary.min, summary.max,
-                        summary.mean);
+    line += Format("  min {:.6g}  max {:.6g}  mean {:.6g}", summary.min, summary.max, summary.mean);
   }
-  if (summary.not_finite > 0) line += std::format("  {} not finite", summary.not_finite);
+  if (summary.not_finite > 0) line += Format("  {} not finite", summary.not_finite);
   return line;
 }
 
@@ -342,9 +342,9 @@ Outcome<ExitCode> Run(const RunOptions& options, Backend* payload_backend, std::
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Summary summary = Summarize(outputs[i]);
     ordered_json item = JsonOf(outputs[i], summary);
-    std::string line = std::format("output {}: {}", i, LineOf(outputs[i], summary));
+    std::string line = Format("output {}: {}", i, LineOf(outputs[i], summary));
     if (options.output_dir) {
-      std::filesystem::path path = *options.output_dir / std::format("output_{}.npy", i);
+      std::filesystem::path path = *options.output_dir / Format("output_{}.npy", i);
       SWITCHYARD_TRY(WriteNpy(path, outputs[i]));
       item["file"] = path.string();
       line += "  " + path.string();

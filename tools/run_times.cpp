@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <format>
 #include <utility>
+
+#include "runtime/base/format.h"
 
 namespace switchyard::tools {
 namespace {
@@ -31,9 +32,8 @@ RunTimesSummary Summarize(RunTimes times) {
 
 std::string TimesText(const RunTimes& times) {
   const RunTimesSummary summary = Summarize(times);
-  return std::format(
-      "load {:.3f} ms; {} runs: first {:.3f} ms, median {:.3f} ms, minimum {:.3f} ms", summary.load,
-      times.runs.size(), summary.first, summary.median, summary.minimum);
+  return Format("load {:.3f} ms; {} runs: first {:.3f} ms, median {:.3f} ms, minimum {:.3f} ms",
+                summary.load, times.runs.size(), summary.first, summary.median, summary.minimum);
 }
 
 }  // namespace switchyard::tools

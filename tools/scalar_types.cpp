@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
 #include <string_view>
+
+#include "runtime/base/format.h"
 
 namespace switchyard::tools {
 namespace {
@@ -64,7 +65,7 @@ const ProgramTensor* FindInput(const Program& program, std::string_view method, 
 
 std::string ScalarTypeName(int8_t scalar_type) {
   const ScalarTypeRow* row = Find(scalar_type);
-  return row != nullptr ? std::string(row->name) : std::format("scalar type {}", scalar_type);
+  return row != nullptr ? std::string(row->name) : Format("scalar type {}", scalar_type);
 }
 
 std::optional<ArrayType> ArrayTypeOf(int8_t scalar_type) {
@@ -77,7 +78,7 @@ std::string ExpectedTypeText(int8_t scalar_type) {
   const std::optional<ArrayType> array = ArrayTypeOf(scalar_type);
   if (!array) return name;
   if (Name(*array) == name) return ExpectedTypeText(*array);
-  return std::format("{} (its bits as {})", name, Name(*array));
+  return Format("{} (its bits as {})", name, Name(*array));
 }
 
 std::string ExpectedTypeText(ArrayType type) {
@@ -91,8 +92,8 @@ Outcome<Array> ReadInput(const std::filesystem::path& path, const Program* progr
   if (array || program == nullptr) return array;
   if (const ProgramTensor* tensor = FindInput(*program, method, index)) {
     const std::vector<size_t> sizes(tensor->sizes.begin(), tensor->sizes.end());
-    array.error().message += std::format("; input {} of method {} is {} {}", index, method,
-                                         ExpectedTypeText(tensor->scalar_type), ShapeText(sizes));
+    array.error().message += Format("; input {} of method {} is {} {}", index, method,
+                                    ExpectedTypeText(tensor->scalar_type), ShapeText(sizes));
   }
   return array;
 }

@@ -1,12 +1,12 @@
 #include "tools/tables.h"
 
 #include <algorithm>
-#include <format>
 
 #include "backend/explain.h"
 #include "kernels/gemm/row.h"
 #include "partition_rules/rule.h"
 #include "runtime/base/data_type.h"
+#include "runtime/base/format.h"
 #include "runtime/base/reason.h"
 
 namespace switchyard::tools {
@@ -15,7 +15,7 @@ namespace {
 using Rows = std::vector<std::vector<std::string>>;
 
 std::string Code(std::string_view text) {
-  return text.empty() ? std::string("–") : std::format("`{}`", text);
+  return text.empty() ? std::string("–") : Format("`{}`", text);
 }
 
 void PrintMarkdown(const Rows& rows, std::ostream& out) {
@@ -30,7 +30,7 @@ void PrintMarkdown(const Rows& rows, std::ostream& out) {
 
 // "4", "2 VL"
 std::string Text(Extent extent) {
-  return extent.per_vl != 0 ? std::format("{} VL", extent.per_vl) : std::to_string(extent.fixed);
+  return extent.per_vl != 0 ? Format("{} VL", extent.per_vl) : std::to_string(extent.fixed);
 }
 
 Rows RuleRows() {
@@ -40,7 +40,7 @@ Rows RuleRows() {
       std::string text;
       for (const auto& constraints : {first, second}) {
         for (const Constraint& constraint : constraints) {
-          text += std::format("{}`{}`", text.empty() ? "" : ", ", Row(constraint.reason).id);
+          text += Format("{}`{}`", text.empty() ? "" : ", ", Row(constraint.reason).id);
         }
       }
       return text;
@@ -51,8 +51,8 @@ Rows RuleRows() {
     for (const Rule& rule : rules.rows) {
       std::string types;
       for (const DataType weights : rule.weight_types) {
-        types += std::format("{}{} x {}", types.empty() ? "" : ", ", Name(rule.input_type),
-                             Name(weights));
+        types +=
+            Format("{}{} x {}", types.empty() ? "" : ", ", Name(rule.input_type), Name(weights));
       }
       rows.push_back({std::string(rules.name), Code(Name(rule.variant)), types,
                       ids(rules.constraints, rule.constraints)});
@@ -72,12 +72,12 @@ Rows KernelRows() {
           {"GEMV", kernel.gemv.name},
           {"convolution", kernel.imatmul}}) {
       if (name.empty()) continue;
-      names += std::format("{}{} `{}`", names.empty() ? "" : "<br>", what, name);
+      names += Format("{}{} `{}`", names.empty() ? "" : "<br>", what, name);
     }
     rows.push_back(
         {Code(kernel.name), CpuFeatures().Missing(kernel.required).ToString(),
-         std::format("{} x {}, {} / {}", Text(kernel.mr), Text(kernel.nr), kernel.kr, kernel.sr),
-         std::format("{} x {}", Text(kernel.m_step), Text(kernel.n_step)), names});
+         Format("{} x {}, {} / {}", Text(kernel.mr), Text(kernel.nr), kernel.kr, kernel.sr),
+         Format("{} x {}", Text(kernel.m_step), Text(kernel.n_step)), names});
   }
   return rows;
 }
@@ -101,7 +101,7 @@ Rows RemedyRows() {
 std::string DefaultText(const OptionValue& value) {
   if (const bool* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (const int64_t* number = std::get_if<int64_t>(&value)) return std::to_string(*number);
-  return std::format("\"{}\"", std::get<std::string>(value));
+  return Format("\"{}\"", std::get<std::string>(value));
 }
 
 std::string_view TypeText(const OptionValue& value) {

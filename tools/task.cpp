@@ -6,6 +6,8 @@
 #include <string_view>
 #include <system_error>
 
+#include "runtime/base/format.h"
+
 namespace switchyard::tools {
 namespace {
 
@@ -57,7 +59,7 @@ std::string NoteName(double hertz) {
   if (!(hertz >= 1) || !std::isfinite(hertz)) return "?";
   int note = kA4 + static_cast<int>(std::lround(12 * std::log2(hertz / 440)));
   int octave = static_cast<int>(std::floor(note / 12.0)) - 1;
-  return std::format("{}{}", kNames[static_cast<size_t>((note % 12 + 12) % 12)], octave);
+  return Format("{}{}", kNames[static_cast<size_t>((note % 12 + 12) % 12)], octave);
 }
 
 Outcome<std::optional<TaskResult>> JudgeTask(const std::string& task,
@@ -94,8 +96,8 @@ Outcome<std::optional<TaskResult>> JudgeTask(const std::string& task,
     } else {
       double hertz = scale->Hertz((*answers)[i]);
       correct = NoteName(hertz) == NoteName(label);
-      result.details.push_back(std::format("tone {:.2f} Hz ({}): heard {:.2f} Hz ({})", label,
-                                           NoteName(label), hertz, NoteName(hertz)));
+      result.details.push_back(Format("tone {:.2f} Hz ({}): heard {:.2f} Hz ({})", label,
+                                      NoteName(label), hertz, NoteName(hertz)));
     }
     result.correct += correct;
   }

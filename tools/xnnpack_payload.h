@@ -1,10 +1,10 @@
 // The delegates of a program whose payloads schema/payload.h reads.
 #pragma once
 
-#include <format>
 #include <string>
 #include <string_view>
 
+#include "runtime/base/format.h"
 #include "schema/program.h"
 
 namespace switchyard::tools {
@@ -14,7 +14,7 @@ inline constexpr std::string_view kXnnpackBackend = "XnnpackBackend";
 
 // For messages: "method forward, delegate 0".
 inline std::string DelegateName(const ProgramMethod& method, size_t index) {
-  return std::format("method {}, delegate {}", method.name, index);
+  return Format("method {}, delegate {}", method.name, index);
 }
 
 }  // namespace switchyard::tools

@@ -11,8 +11,6 @@
 #include <array>
 #include <cstring>
 #include <deque>
-#include <format>
-#include <iterator>
 #include <limits>
 #include <optional>
 #include <span>
@@ -22,6 +20,7 @@
 #include <vector>
 
 #include "backend/doors/libraries.h"
+#include "runtime/base/format.h"
 #include "runtime/base/guard.h"
 
 // ExecuTorch's SDK exports it without a header that declares it.
@@ -93,7 +92,7 @@ class HostTracer final : public Tracer {
   // the metadata, as JSON that a parser given to its Inspector can read.
   void Event(const TraceEvent& event) override {
     metadata_.clear();
-    std::format_to(std::back_inserter(metadata_), R"({{"kind":"{}")", Name(event.kind));
+    metadata_ += Format(R"({{"kind":"{}")", Name(event.kind));
     AddText("route", event.route);
     AddText("kernel", event.kernel);
     AddText("micro_kernel", event.micro_kernel);
@@ -108,14 +107,14 @@ class HostTracer final : public Tracer {
   // The texts are names of our tables and of XNNPACK's: nothing in them needs an escape.
   void AddText(std::string_view key, std::string_view text) {
     if (text.empty()) return;
-    std::format_to(std::back_inserter(metadata_), R"(,"{}":"{}")", key, text);
+    metadata_ += Format(R"(,"{}":"{}")", key, text);
   }
   void AddNumbers(std::string_view key, std::span<const uint32_t> numbers) {
     if (numbers.empty()) return;
-    std::format_to(std::back_inserter(metadata_), R"(,"{}":)", key);
+    metadata_ += Format(R"(,"{}":)", key);
     char separator = '[';
     for (const uint32_t number : numbers) {
-      std::format_to(std::back_inserter(metadata_), "{}{}", std::exchange(separator, ','), number);
+      metadata_ += Format("{}{}", std::exchange(separator, ','), number);
     }
     metadata_ += ']';
   }
@@ -197,8 +196,8 @@ Status ResizeHostTensor(TensorView& view, std::span<const size_t> sizes) {
   if (error != et::Error::Ok) {
     std::string from, to;
     for (size_t i = 0; i < view.rank; ++i) {
-      std::format_to(std::back_inserter(from), "{}{}", i == 0 ? "" : ", ", view.sizes[i]);
-      std::format_to(std::back_inserter(to), "{}{}", i == 0 ? "" : ", ", sizes[i]);
+      from += Format("{}{}", i == 0 ? "" : ", ", view.sizes[i]);
+      to += Format("{}{}", i == 0 ? "" : ", ", sizes[i]);
     }
     return Fail(CodeOf(error),
                 "output: ExecuTorch refuses to resize a tensor from [{}] to [{}] with {}; export "

@@ -1,9 +1,8 @@
 #include "backend/doors/plugin_description.h"
 
-#include <format>
-
 #include "kernels/gemm/packed_gemm.h"
 #include "kernels/gemm/row.h"
+#include "runtime/base/format.h"
 #include "runtime/module_file.h"
 #include "runtime/plugin.h"
 
@@ -38,8 +37,8 @@ std::string DescribePlugin() {
     if (!row.is_built || PackerVersion(row).empty()) continue;
     kernels.append(kernels.empty() ? "" : ", ").append(row.name);
   }
-  return std::format("switchyard {}; kernels: {}; sanitizers: {}", SWITCHYARD_VERSION,
-                     kernels.empty() ? "stock only" : kernels, SanitizerNames(PluginSanitizers()));
+  return Format("switchyard {}; kernels: {}; sanitizers: {}", SWITCHYARD_VERSION,
+                kernels.empty() ? "stock only" : kernels, SanitizerNames(PluginSanitizers()));
 }
 
 }  // namespace switchyard

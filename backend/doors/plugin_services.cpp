@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <format>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <utility>
 
+#include "runtime/base/format.h"
 #include "runtime/plugin_structs.h"
 
 namespace switchyard {
@@ -20,7 +19,7 @@ struct CallbackMessage {
   std::string Suffix() const {
     const std::string_view all(buffer.data(), buffer.size());
     const std::string_view said = all.substr(0, all.find('\0'));
-    return said.empty() ? std::string() : std::format(": {}", said);
+    return said.empty() ? std::string() : Format(": {}", said);
   }
 
   std::array<char, 512> buffer{};
@@ -35,7 +34,7 @@ std::unexpected<Error> NoFunction(std::string_view name, std::string_view functi
 std::string ToText(std::span<const size_t> sizes) {
   std::string text = "[";
   for (const size_t size : sizes) {
-    std::format_to(std::back_inserter(text), "{}{}", text.size() > 1 ? ", " : "", size);
+    text += Format("{}{}", text.size() > 1 ? ", " : "", size);
   }
   return text + "]";
 }

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <format>
 #include <string>
 #include <vector>
 
 #include "backend/parallel/parallel.h"
 #include "runtime/base/checked_math.h"
 #include "runtime/base/data_type.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -39,7 +39,7 @@ Digest ParallelDigest(std::span<const std::byte> bytes, pthreadpool* thread_pool
 Digest Fingerprint(const KernelRow& kernel, const GemmProblem& problem, const CpuFeatures& cpu,
                    const RhsSource& source, pthreadpool* thread_pool) {
   const size_t vl = kernel.IsScalable() ? cpu.streaming_vector_bits / 32 : 0;
-  const std::string parameters = std::format(
+  const std::string parameters = Format(
       "packing {} {}; row {}, vl {}, nr {}, kr {}, sr {}; op {}, {}, n {}, k {} ({} x {}), kxn {}, "
       "block {}, zero point {}",
       kPackingVersion, PackerVersion(kernel), kernel.name, vl, kernel.nr.At(vl), kernel.kr,

@@ -18,6 +18,7 @@
 
 #include "backend/packed/fingerprint.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -149,18 +150,18 @@ Status PackedFile::ReadIndex() {
                 path_);
   }
   Header header;
-  if (size < sizeof(header)) return Damaged(path_, std::format("it has {} bytes only", size));
+  if (size < sizeof(header)) return Damaged(path_, Format("it has {} bytes only", size));
   std::memcpy(&header, mapping_.data(), sizeof(header));
   if (header.version != kVersion) {
-    return Damaged(path_, std::format("version {}, expected {}", header.version, kVersion));
+    return Damaged(path_, Format("version {}, expected {}", header.version, kVersion));
   }
   if (header.file_bytes != size) {
-    return Damaged(path_, std::format("{} bytes, its header says {}", size, header.file_bytes));
+    return Damaged(path_, Format("{} bytes, its header says {}", size, header.file_bytes));
   }
   // No product overflows: the number of records is bounded.
   if (header.num_records > kMaxEntries ||
       header.num_records * sizeof(Record) > size - sizeof(header)) {
-    return Damaged(path_, std::format("{} records, expected at most {}, within {} bytes",
+    return Damaged(path_, Format("{} records, expected at most {}, within {} bytes",
                                       header.num_records, kMaxEntries, size));
   }
   records_.resize(header.num_records);
@@ -181,14 +182,14 @@ Status PackedFile::ReadIndex() {
     const std::optional<size_t> start = CheckedRoundUp(end, kEntryAlignment);
     const std::optional<size_t> next = start ? CheckedAdd(*start, record.bytes) : std::nullopt;
     if (!next || *next > size || record.bytes == 0) {
-      return Damaged(path_, std::format("a record of {} bytes, expected at least 1, within {}",
+      return Damaged(path_, Format("a record of {} bytes, expected at least 1, within {}",
                                         record.bytes, size));
     }
     offsets_.push_back(*start);
     end = *next;
   }
   if (end != size) {
-    return Damaged(path_, std::format("{} bytes, its records end at {}", size, end));
+    return Damaged(path_, Format("{} bytes, its records end at {}", size, end));
   }
   return {};
 }
@@ -201,12 +202,12 @@ Result<std::span<const std::byte>> PackedFile::Find(const Digest& key, size_t si
                 records_.size());
   }
   if (found->bytes != size) {
-    return Damaged(path_, std::format("{} bytes for weights that take {}", found->bytes, size));
+    return Damaged(path_, Format("{} bytes for weights that take {}", found->bytes, size));
   }
   const auto index = static_cast<size_t>(found - records_.begin());
   const auto bytes = mapping_.subspan(offsets_[index], found->bytes);
   if (ParallelDigest(bytes, thread_pool) != found->digest) {
-    return Damaged(path_, std::format("the {} bytes at {} do not have the digest that its index "
+    return Damaged(path_, Format("the {} bytes at {} do not have the digest that its index "
                                       "says",
                                       bytes.size(), offsets_[index]));
   }

@@ -1,11 +1,11 @@
 #include "backend/packed/rhs_source.h"
 
 #include <cstring>
-#include <format>
 #include <span>
 
 #include "backend/plan/quantize.h"
 #include "runtime/base/data_type.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -91,7 +91,7 @@ std::string NodeWeights::Key(const KernelRow& kernel, size_t group) const {
 
 std::string WeightsKey(std::string_view content, const KernelRow& kernel,
                        const GemmProblem& problem, size_t part) {
-  return std::format("{} {} {} {}x{}x{} {} {} {}", content, kernel.name, Name(problem.rhs_type),
+  return Format("{} {} {} {}x{}x{} {} {} {}", content, kernel.name, Name(problem.rhs_type),
                      problem.n, problem.taps, problem.k, problem.rhs_is_kxn, problem.block_length,
                      part);
 }

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <format>
-#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -23,7 +23,7 @@ template <typename T>
 std::string ToText(std::span<const T> numbers) {
   std::string text = "[";
   for (const T number : numbers) {
-    std::format_to(std::back_inserter(text), "{}{}", text.size() > 1 ? ", " : "", number);
+    text += Format("{}{}", text.size() > 1 ? ", " : "", number);
   }
   return text + "]";
 }
@@ -33,9 +33,9 @@ std::span<const size_t> SizesOf(const TensorView& tensor) {
 }
 
 std::string Describe(const Value& value, const TensorView& tensor) {
-  return std::format("argument {}: sizes {} in dim order {}", *value.external_id,
-                     ToText(SizesOf(tensor)),
-                     ToText(std::span<const uint8_t>(tensor.dim_order).first(tensor.rank)));
+  return Format("argument {}: sizes {} in dim order {}", *value.external_id,
+                ToText(SizesOf(tensor)),
+                ToText(std::span<const uint8_t>(tensor.dim_order).first(tensor.rank)));
 }
 
 // The exporter writes a scalar, which has no dimensions, with the dims [1].

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <format>
 #include <functional>
 #include <limits>
 #include <optional>
@@ -13,6 +12,7 @@
 
 #include "backend/plan/shapes.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -147,7 +147,7 @@ std::unexpected<Error> RefuseBytes(const std::string& what, uint64_t bytes,
               "inputs{}",
               what, bytes == UINT64_MAX ? std::string("more than 2^64") : std::to_string(bytes),
               max_workspace_bytes,
-              can_be_set ? std::format(", or set it to {} or more", bytes) : std::string());
+              can_be_set ? Format(", or set it to {} or more", bytes) : std::string());
 }
 
 Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
@@ -155,7 +155,7 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
   uint64_t total = packed_bytes, largest_bytes = 0;
   ValueIndex largest = kNoValue;
   const auto describe = [&](ValueIndex i) {
-    return std::format("{} with dimensions {}", Describe(graph.values[i]), ToString(shapes[i]));
+    return Format("{} with dimensions {}", Describe(graph.values[i]), ToString(shapes[i]));
   };
   for (const Node& node : graph.nodes) {
     for (const ValueIndex i : node.outputs) {
@@ -179,7 +179,7 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
     const uint64_t bytes = ScratchBytes(graph, graph.nodes[i], shapes);
     if (bytes > max_workspace_bytes) {
-      return RefuseBytes(std::format("{}: its scratch memory", Describe(graph, i)), bytes,
+      return RefuseBytes(Format("{}: its scratch memory", Describe(graph, i)), bytes,
                          max_workspace_bytes);
     }
     total = SaturatingAdd(total, bytes);
@@ -188,7 +188,7 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
   std::string what =
       "all of the graph's intermediate values, packed activations and scratch memory";
   if (largest != kNoValue) {
-    what += std::format(" ({} bytes of it for {})", largest_bytes, describe(largest));
+    what += Format(" ({} bytes of it for {})", largest_bytes, describe(largest));
   }
   return RefuseBytes(what, total, max_workspace_bytes);
 }

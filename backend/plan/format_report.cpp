@@ -1,8 +1,9 @@
 #include "backend/plan/format_report.h"
 
 #include <algorithm>
-#include <format>
 #include <vector>
+
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -13,13 +14,13 @@ std::string Signature(const NodeReport& node) {
   const size_t inputs = node.shapes.size() - node.num_outputs;
   for (size_t i = 0; i < node.shapes.size(); ++i) {
     text += i == 0 ? "" : i == inputs ? " -> " : ", ";
-    text += std::format("{} {}", ToString(node.shapes[i]), Name(node.types[i]));
+    text += Format("{} {}", ToString(node.shapes[i]), Name(node.types[i]));
   }
   return text;
 }
 
 std::string Count(size_t count, std::string_view noun) {
-  return std::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  return Format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 // "XNNPACK subgraph (island 0)", "XNNPACK operator"
@@ -28,7 +29,7 @@ std::string StockText(const NodeReport& node) {
   if (node.islands.empty()) return text;
   text += node.islands.size() == 1 ? " (island" : " (islands";
   for (size_t i = 0; i < node.islands.size(); ++i) {
-    text += std::format("{} {}", i == 0 ? "" : ",", node.islands[i]);
+    text += Format("{} {}", i == 0 ? "" : ",", node.islands[i]);
   }
   return text + ")";
 }
@@ -58,14 +59,14 @@ std::string RejectedText(const NodeReport& node) {
   std::string text;
   for (const auto& [reason, names] : groups) {
     if (reason.id == ReasonId::kKernelYields) {
-      text += std::format("        {} {}: {} [{}]\n", names, Row(reason.id).what, reason.found,
+      text += Format("        {} {}: {} [{}]\n", names, Row(reason.id).what, reason.found,
                           Row(reason.id).id);
       continue;
     }
-    text += std::format("        not {}: {}: {}, expected {} [{}]\n", names, Row(reason.id).what,
+    text += Format("        not {}: {}: {}, expected {} [{}]\n", names, Row(reason.id).what,
                         reason.found, reason.expected, Row(reason.id).id);
   }
-  if (!forceable.empty()) text += std::format("        force_kernel may take {}\n", forceable);
+  if (!forceable.empty()) text += Format("        force_kernel may take {}\n", forceable);
   return text;
 }
 
@@ -73,32 +74,32 @@ std::string RejectedText(const NodeReport& node) {
 std::string OutcomeText(const NodeReport& node) {
   std::string text;
   if (!node.kernel) {
-    text = std::format("stock, {}\n", StockText(node));
+    text = Format("stock, {}\n", StockText(node));
     for (const StockRemedy& remedy : node.remedies) {
-      text += std::format("        remedy {}: {}\n", remedy.id, remedy.evidence);
+      text += Format("        remedy {}: {}\n", remedy.id, remedy.evidence);
     }
   } else {
-    text = std::format("{}\n", node.kernel->name);
-    if (!node.kernel->gemm.empty()) text += std::format("        gemm {}\n", node.kernel->gemm);
-    if (!node.kernel->gemv.empty()) text += std::format("        gemv {}\n", node.kernel->gemv);
+    text = Format("{}\n", node.kernel->name);
+    if (!node.kernel->gemm.empty()) text += Format("        gemm {}\n", node.kernel->gemm);
+    if (!node.kernel->gemv.empty()) text += Format("        gemv {}\n", node.kernel->gemv);
   }
   return text + RejectedText(node);
 }
 
 std::string NodeText(std::span<const NamedReport> reports, size_t n) {
   const NodeReport& node = reports[0].report.nodes[n];
-  std::string text = std::format("  node {} {}", node.id, node.op);
-  if (!node.part_of.empty()) text += std::format(" of {}", node.part_of);
+  std::string text = Format("  node {} {}", node.id, node.op);
+  if (!node.part_of.empty()) text += Format(" of {}", node.part_of);
   if (node.is_judged) {
-    text += std::format(": {}", node.variant ? Name(*node.variant) : "no packed variant");
+    text += Format(": {}", node.variant ? Name(*node.variant) : "no packed variant");
   }
-  text += std::format("\n      {}\n", Signature(node));
+  text += Format("\n      {}\n", Signature(node));
   for (const AbsorbedNode& absorbed : node.absorbed) {
-    text += std::format("      absorbs node {} {}\n", absorbed.id, Info(absorbed.kind).name);
+    text += Format("      absorbs node {} {}\n", absorbed.id, Info(absorbed.kind).name);
   }
-  if (!node.note.empty()) text += std::format("      note: {}\n", node.note);
+  if (!node.note.empty()) text += Format("      note: {}\n", node.note);
   for (const Reason& reason : node.reasons) {
-    text += std::format("      because {}\n", reason.ToString());
+    text += Format("      because {}\n", reason.ToString());
   }
   struct Outcome {
     std::string cpus, text;
@@ -114,7 +115,7 @@ std::string NodeText(std::span<const NamedReport> reports, size_t n) {
     }
   }
   for (const Outcome& outcome : outcomes) {
-    text += std::format("      on {}: {}", outcome.cpus, outcome.text);
+    text += Format("      on {}: {}", outcome.cpus, outcome.text);
   }
   return text;
 }
@@ -144,9 +145,9 @@ double RouteSummary::PackedMacsShare() const {
 }
 
 std::string RouteSummary::ToString() const {
-  return std::format("{} of {} packed, {:.1f}% of {} multiply-accumulates; {}, {}", packed,
-                     Count(judged, "node"), 100 * PackedMacsShare(), macs,
-                     Count(lhs_packs, "activation pack"), Count(islands, "island"));
+  return Format("{} of {} packed, {:.1f}% of {} multiply-accumulates; {}, {}", packed,
+                Count(judged, "node"), 100 * PackedMacsShare(), macs,
+                Count(lhs_packs, "activation pack"), Count(islands, "island"));
 }
 
 std::string FormatReport(const RouteReport& report, bool all_nodes) {
@@ -154,14 +155,14 @@ std::string FormatReport(const RouteReport& report, bool all_nodes) {
   RouteSummary summary;
   summary.Add(report);
   std::string text = FormatNodes({&named, 1}, all_nodes) + summary.ToString() + '\n';
-  text += std::format(
+  text += Format(
       "{} bytes of packed weights, {} of them packed for another delegate, {} mapped from "
       "packed_cache_path\n",
       report.packed_weight_bytes, report.shared_packed_weight_bytes,
       report.mapped_packed_weight_bytes);
   const std::string host = report.cpu.host.ToString(), allowed = report.cpu.allowed.ToString();
   if (host != allowed) {
-    text += std::format("packed kernels may use: {}; XNNPACK detects: {}\n", allowed, host);
+    text += Format("packed kernels may use: {}; XNNPACK detects: {}\n", allowed, host);
   }
   return text;
 }

@@ -1,7 +1,6 @@
 #include "backend/plan/packed_memory.h"
 
 #include <algorithm>
-#include <format>
 #include <functional>
 #include <optional>
 #include <ranges>
@@ -12,6 +11,7 @@
 #include "kernels/gemm/layout.h"
 #include "kernels/gemm/packed_gemm.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -163,7 +163,7 @@ Result<PlanMemory> MeasurePlan(const Graph& graph, const Plan& plan, std::span<c
       const size_t bytes = packed_bytes[pack->packed] = needed.packed_bytes;
       if (bytes > limit) {
         return RefuseBytes(
-            std::format("{} with dimensions {}, packed,", Describe(graph.values[pack->source]),
+            Format("{} with dimensions {}, packed,", Describe(graph.values[pack->source]),
                         ToString(shapes[pack->source])),
             bytes, limit);
       }
@@ -177,7 +177,7 @@ Result<PlanMemory> MeasurePlan(const Graph& graph, const Plan& plan, std::span<c
       scratch = needed.scratch_bytes;
     }
     if (scratch > limit) {
-      return RefuseBytes(std::format("{}: the scratch memory of its packed kernel",
+      return RefuseBytes(Format("{}: the scratch memory of its packed kernel",
                                      Describe(graph, FirstNode(plan.steps[i]))),
                          scratch, limit);
     }
@@ -228,7 +228,7 @@ void GiveUp(Route& route, std::string found, uint64_t limit) {
   if (route.kernel == nullptr) return;
   route.rejected.push_back(
       {route.kernel,
-       {ReasonId::kKernelMemory, std::move(found), std::format("at most {}", limit)}});
+       {ReasonId::kKernelMemory, std::move(found), Format("at most {}", limit)}});
   route.kernel = nullptr;
 }
 
@@ -250,7 +250,7 @@ void GiveUpLargest(const Graph& graph, std::vector<Need> needs, std::vector<Rout
   const auto first = std::ranges::partition_point(counts, [&](size_t i) { return !fits(i); });
   const size_t num_given_up = first == counts.end() ? needs.size() : *first;
   for (const Need& need : std::span(needs).first(num_given_up)) {
-    const std::string found = std::format("{} bytes for its {}", need.bytes,
+    const std::string found = Format("{} bytes for its {}", need.bytes,
                                           need.is_scratch ? "scratch memory" : "packed rows");
     for (const size_t route : need.routes) GiveUp(routes[route], found, limit);
   }

@@ -1,7 +1,8 @@
 #include "backend/plan/route.h"
 
 #include <algorithm>
-#include <format>
+
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -33,7 +34,7 @@ Status CheckForced(const Graph& graph, std::span<const Route> routes,
     if (rejected == route.rejected.end()) {
       ++others;
     } else {
-      reasons += std::format("; {}: {}", Describe(graph, route.node), rejected->reason.ToString());
+      reasons += Format("; {}: {}", Describe(graph, route.node), rejected->reason.ToString());
     }
   }
   return Fail(ErrorCode::kNotSupported,

@@ -12,6 +12,7 @@
 #include "backend/plan/shape_range.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
+#include "runtime/base/format.h"
 #include "schema/graph.h"
 
 namespace switchyard {
@@ -59,7 +60,7 @@ class ShapeContext {
   template <typename... Args>
   std::unexpected<Error> Refuse(std::format_string<Args...> format, Args&&... args) const {
     return Fail(ErrorCode::kInvalidArgument, "{}: {} ({})", Describe(graph_, index_),
-                std::format(format, std::forward<Args>(args)...), DescribeInputs());
+                Format(format, std::forward<Args>(args)...), DescribeInputs());
   }
 
  private:

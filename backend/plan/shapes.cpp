@@ -13,6 +13,7 @@ constexpr ShapeRule kRules[] = {
 #define SWITCHYARD_NODE_KIND(kind, min_inputs, max_inputs, num_outputs, attributes, flags, shape, \
                              ...)                                                                 \
   ShapeOf##shape,
+#include "runtime/base/format.h"
 #include "schema/node_kinds.inc"
 #undef SWITCHYARD_NODE_KIND
 };
@@ -29,7 +30,7 @@ Status Infer(const Graph& graph, std::span<ShapeRange> shapes) {
 // `error` with what to do about it, when it is about shapes.
 Error WithAdvice(Error error, ErrorCode code, std::string_view advice) {
   if (error.code != ErrorCode::kInvalidArgument) return error;
-  return {code, std::format("{}; {}", error.message, advice)};
+  return {code, Format("{}; {}", error.message, advice)};
 }
 
 }  // namespace
@@ -71,13 +72,13 @@ std::string ShapeContext::DescribeInputs() const {
   std::string text = "inputs:";
   for (const ValueIndex input : node().inputs) {
     const Value& value = graph_.values[input];
-    std::string source = std::format("constant value {}", value.id);
-    if (value.is_external_input) source = std::format("argument {}", *value.external_id);
+    std::string source = Format("constant value {}", value.id);
+    if (value.is_external_input) source = Format("argument {}", *value.external_id);
     for (NodeIndex n = 0; n < index_; ++n) {
       if (std::ranges::contains(graph_.nodes[n].outputs, input)) source = Describe(graph_, n);
     }
-    text += std::format("{} {} with {}", text.back() == ':' ? "" : ",", source,
-                        ToString(shapes_[input]));
+    text +=
+        Format("{} {} with {}", text.back() == ':' ? "" : ",", source, ToString(shapes_[input]));
   }
   return text;
 }

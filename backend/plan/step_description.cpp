@@ -1,10 +1,10 @@
 #include "backend/plan/step_description.h"
 
-#include <format>
 #include <utility>
 #include <variant>
 
 #include "backend/plan/report.h"
+#include "runtime/base/format.h"
 #include "schema/graph_index.h"
 
 namespace switchyard {
@@ -32,7 +32,7 @@ class Describer {
     const std::string first = Describe(graph_, step.nodes[0]);
     description.name = step.nodes.size() == 1
                            ? first
-                           : std::format("island of {} nodes from {}", step.nodes.size(), first);
+                           : Format("island of {} nodes from {}", step.nodes.size(), first);
     return description;
   }
 
@@ -52,8 +52,8 @@ class Describer {
     for (const NodeIndex n : readers) converts.insert(ConvertOf(n, step.source));
     for (const NodeIndex n : converts) Add(n, description);
     for (const NodeIndex n : readers) Add(n, description);
-    description.name = std::format("pack value {} for {}", graph_.values[step.source].id,
-                                   Describe(graph_, readers[0]));
+    description.name =
+        Format("pack value {} for {}", graph_.values[step.source].id, Describe(graph_, readers[0]));
     return description;
   }
 
@@ -114,7 +114,7 @@ void AddNode(const Node& node, std::vector<uint32_t>& ids, std::vector<uint32_t>
 std::string UniqueNames::Make(std::string name) {
   std::string candidate = name;
   for (size_t i = 2; !used_.insert(candidate).second; ++i) {
-    candidate = std::format("{} ({})", name, i);
+    candidate = Format("{} ({})", name, i);
   }
   return candidate;
 }

@@ -16,6 +16,7 @@
 #include "backend/xnnpack/stock_step.h"
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -251,7 +252,7 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   const SubgraphPtr subgraph(created);
   if (status != xnn_status_success) {
     return refuse(
-        {ToErrorCode(status), std::format("XNNPACK: cannot create a subgraph ({})", Name(status))});
+        {ToErrorCode(status), Format("XNNPACK: cannot create a subgraph ({})", Name(status))});
   }
 
   Lowering lowering(graph, constants, environment, subgraph.get());
@@ -278,9 +279,9 @@ std::expected<Compiled, Refusal> Compile(const Graph& graph, const IslandStep& s
   if (status != xnn_status_success) {
     return std::unexpected(
         Refusal{.error = {ToErrorCode(status),
-                          std::format("XNNPACK cannot run it ({}), expected types and attributes "
-                                      "that its operators take; export it in another form",
-                                      Name(status))},
+                          Format("XNNPACK cannot run it ({}), expected types and attributes "
+                                 "that its operators take; export it in another form",
+                                 Name(status))},
                 .by_runtime = true});
   }
   for (const SubgraphExternal& external : lowering.externals()) {
@@ -319,7 +320,7 @@ Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
     step.inputs.erase(std::ranges::unique(step.inputs).begin(), step.inputs.end());
     step.outputs = node.outputs;
     if (Compile(graph, step, alone, constants, environment)) continue;
-    return {error.code, std::format("{}: {}", Describe(graph, n), error.message)};
+    return {error.code, Format("{}: {}", Describe(graph, n), error.message)};
   }
   return error;
 }

@@ -16,6 +16,7 @@
 #include "backend/xnnpack/xnnpack_api.h"
 #include "runtime/aligned_buffer.h"
 #include "runtime/base/error.h"
+#include "runtime/base/format.h"
 #include "schema/graph.h"
 
 namespace switchyard {
@@ -119,7 +120,7 @@ class Lowering {
   template <typename... Args>
   std::unexpected<Error> Unsupported(std::format_string<Args...> format, Args&&... args) const {
     return Fail(ErrorCode::kNotSupported, "{}: {}", DescribeNode(),
-                std::format(format, std::forward<Args>(args)...));
+                Format(format, std::forward<Args>(args)...));
   }
   // Takes what an xnn_define_* has answered: an error, or so many operators.
   Status Check(xnn_status status, size_t num_operators = 1);

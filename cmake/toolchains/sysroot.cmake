@@ -33,13 +33,14 @@ set(CMAKE_LIBRARY_ARCHITECTURE ${SWITCHYARD_PROCESSOR}-linux-gnu)
 foreach(lang IN ITEMS C CXX)
   set(CMAKE_${lang}_COMPILER_TARGET ${SWITCHYARD_PROCESSOR}-linux-gnu)
 endforeach()
+# CMake reads this file more than once in one go: what the caller's file set stays as it is.
 if(SWITCHYARD_COMPILERS)
-  list(TRANSFORM SWITCHYARD_COMPILERS PREPEND "${SWITCHYARD_SYSROOT}/")
+  list(TRANSFORM SWITCHYARD_COMPILERS PREPEND "${SWITCHYARD_SYSROOT}/" OUTPUT_VARIABLE compilers)
 else()
-  set(SWITCHYARD_COMPILERS clang-19 clang++-19)
+  set(compilers clang-19 clang++-19)
 endif()
-list(GET SWITCHYARD_COMPILERS 0 CMAKE_C_COMPILER)
-list(GET SWITCHYARD_COMPILERS 1 CMAKE_CXX_COMPILER)
+list(GET compilers 0 CMAKE_C_COMPILER)
+list(GET compilers 1 CMAKE_CXX_COMPILER)
 
 # DT_RPATH, unlike DT_RUNPATH, also serves the libraries that our libraries need.
 set(linker_flags "-fuse-ld=lld -Wl,--disable-new-dtags")

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <format>
 #include <optional>
 #include <span>
 #include <string>
 
 #include "kernels/cpu/tiers.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -65,7 +65,7 @@ std::string FeatureNames() {
 std::string AllowedWords() {
   std::string names = "host, stock";
   for (const TierRow& tier : kTiers) names.append(", ").append(tier.name);
-  return std::format("{}, or the features {}, each of which may follow a '-'", names,
+  return Format("{}, or the features {}, each of which may follow a '-'", names,
                      FeatureNames());
 }
 

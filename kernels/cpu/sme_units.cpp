@@ -1,9 +1,9 @@
 #include "kernels/cpu/sme_units.h"
+#include "runtime/base/format.h"
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <format>
 #include <set>
 
 namespace switchyard {
@@ -21,7 +21,7 @@ size_t NumSmeUnits() {
   std::set<uint64_t> shared_units;
   for (unsigned cpu = 0;; ++cpu) {
     const std::string path =
-        std::format("/sys/devices/system/cpu/cpu{}/regs/identification/smidr_el1", cpu);
+        Format("/sys/devices/system/cpu/cpu{}/regs/identification/smidr_el1", cpu);
     std::FILE* file = std::fopen(path.c_str(), "re");
     if (file == nullptr) break;
     char text[32] = {};

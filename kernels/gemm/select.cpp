@@ -1,11 +1,11 @@
 #include "kernels/gemm/select.h"
 
 #include <algorithm>
-#include <format>
 #include <optional>
 #include <string>
 
 #include "kernels/cpu/built_tiers.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -57,7 +57,7 @@ std::string BuiltTiers() {
 std::optional<Reason> Refuse(const KernelRow& kernel, const GemmProblem& problem,
                              const CpuFeatures& cpu) {
   if (const CpuFeatures missing = cpu.Missing(kernel.required); !missing.IsEmpty()) {
-    return Reason{ReasonId::kKernelCpuFeature, std::format("no {}", missing.ToString()),
+    return Reason{ReasonId::kKernelCpuFeature, Format("no {}", missing.ToString()),
                   CpuFeatures().Missing(kernel.required).ToString()};
   }
   if (!kernel.is_built) {
@@ -65,8 +65,8 @@ std::optional<Reason> Refuse(const KernelRow& kernel, const GemmProblem& problem
   }
   const uint32_t svl = cpu.streaming_vector_bits;
   if (kernel.IsScalable() && !IsStreamingVectorLength(svl)) {
-    return Reason{ReasonId::kKernelVectorLength, std::format("{} bits", svl),
-                  std::format("a power of two from {} to {}", kMinStreamingVectorBits,
+    return Reason{ReasonId::kKernelVectorLength, Format("{} bits", svl),
+                  Format("a power of two from {} to {}", kMinStreamingVectorBits,
                               kMaxStreamingVectorBits)};
   }
   const VariantTypes types = TypesOf(kernel.variant);
@@ -81,7 +81,7 @@ std::optional<Reason> Refuse(const KernelRow& kernel, const GemmProblem& problem
                   std::string(Name(types.output))};
   }
   if (problem.n == 0 || problem.k == 0) {
-    return Reason{ReasonId::kKernelEmpty, std::format("{} and {}", problem.n, problem.k),
+    return Reason{ReasonId::kKernelEmpty, Format("{} and {}", problem.n, problem.k),
                   "at least 1 of each"};
   }
   if (problem.op == GemmOperator::kConv2d && kernel.imatmul.empty()) {
@@ -90,11 +90,11 @@ std::optional<Reason> Refuse(const KernelRow& kernel, const GemmProblem& problem
   // What shares a scale.
   const size_t run = problem.rhs_type == DataType::kQBInt4 ? problem.block_length : problem.k;
   if (run == 0 || run % kernel.k_multiple != 0 || problem.k % run != 0) {
-    return Reason{ReasonId::kKernelBlockLength, std::format("{}", run),
-                  std::format("a multiple of {} that divides {}", kernel.k_multiple, problem.k)};
+    return Reason{ReasonId::kKernelBlockLength, Format("{}", run),
+                  Format("a multiple of {} that divides {}", kernel.k_multiple, problem.k)};
   }
   if (kernel.gemv_only && problem.m > 1) {
-    return Reason{ReasonId::kKernelGemvOnly, std::format("{}", problem.m), "1"};
+    return Reason{ReasonId::kKernelGemvOnly, Format("{}", problem.m), "1"};
   }
   return std::nullopt;
 }

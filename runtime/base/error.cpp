@@ -1,5 +1,7 @@
 #include "runtime/base/error.h"
 
+#include "runtime/base/format.h"
+
 namespace switchyard {
 
 std::string_view ErrorCodeName(ErrorCode code) {
@@ -41,8 +43,8 @@ std::string_view ErrorCodeName(ErrorCode code) {
 
 std::string Error::ToString() const {
   const std::string_view name = ErrorCodeName(code);
-  if (name == "Unknown") return std::format("error {:#x}: {}", std::to_underlying(code), message);
-  return std::format("{}: {}", name, message);
+  if (name == "Unknown") return Format("error {:#x}: {}", std::to_underlying(code), message);
+  return Format("{}: {}", name, message);
 }
 
 }  // namespace switchyard

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/base/api.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 
@@ -53,7 +54,7 @@ using Status = std::expected<void, Error>;
 // A formatted error, ready to be returned from a function that returns any Result.
 template <typename... Args>
 std::unexpected<Error> Fail(ErrorCode code, std::format_string<Args...> format, Args&&... args) {
-  return std::unexpected(Error{code, std::format(format, std::forward<Args>(args)...)});
+  return std::unexpected(Error{code, Format(format, std::forward<Args>(args)...)});
 }
 
 }  // namespace switchyard

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "runtime/base/error.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 
@@ -15,7 +16,7 @@ namespace switchyard {
 inline Error OutOfMemoryError(std::string_view call) noexcept {
   try {
     return {ErrorCode::kMemoryAllocationFailed,
-            std::format("{}: the heap has no memory left; free some and try again", call)};
+            Format("{}: the heap has no memory left; free some and try again", call)};
   } catch (...) {
     return {ErrorCode::kMemoryAllocationFailed, "out of memory"};  // short enough to be in place
   }

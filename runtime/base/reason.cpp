@@ -1,12 +1,11 @@
 #include "runtime/base/reason.h"
 
-#include <format>
-
 namespace switchyard {
 namespace {
 
 constexpr ReasonRow kCatalogue[] = {
 #define SWITCHYARD_REASON(symbol, id, what, hint) {ReasonId::symbol, id, what, hint},
+#include "runtime/base/format.h"
 #include "runtime/base/reasons.inc"
 #undef SWITCHYARD_REASON
 };
@@ -19,7 +18,7 @@ const ReasonRow& Row(ReasonId reason) { return kCatalogue[static_cast<size_t>(re
 
 std::string Reason::ToString() const {
   const ReasonRow& row = Row(id);
-  return std::format("{}: {}, expected {}; {} [{}]", row.what, found, expected, row.hint, row.id);
+  return Format("{}: {}, expected {}; {} [{}]", row.what, found, expected, row.hint, row.id);
 }
 
 }  // namespace switchyard

@@ -22,13 +22,14 @@ Status WriteBytes(const std::filesystem::path& path, std::span<const std::byte> 
   return {};
 }
 
-// bf16 has no NumPy type; its bits go out as they are, widened.
-Result<tools::ArrayType> TypeOf(ElementType type) {
+tools::ArrayType TypeOf(ElementType type) {
   switch (type) {
     case ElementType::kF32:
       return tools::ArrayType::kF32;
     case ElementType::kF16:
       return tools::ArrayType::kF16;
+    case ElementType::kBF16:
+      return tools::ArrayType::kBF16;
     case ElementType::kInt8:
       return tools::ArrayType::kInt8;
     case ElementType::kUInt8:
@@ -37,10 +38,8 @@ Result<tools::ArrayType> TypeOf(ElementType type) {
       return tools::ArrayType::kInt32;
     case ElementType::kInt64:
       return tools::ArrayType::kInt64;
-    case ElementType::kBF16:
-      break;
   }
-  return Fail(ErrorCode::kNotSupported, "NumPy has no {}", Name(type));
+  return tools::ArrayType::kF32;
 }
 
 Status WriteArray(const std::filesystem::path& path, tools::ArrayType type,
@@ -62,7 +61,7 @@ Status ExportRun(const Built& built, std::span<const OwnedTensor> inputs,
       SWITCHYARD_ASSIGN(reference::Tensor tensor, reference::FromHost(value, inputs[i]));
       tensors.push_back(std::move(tensor));
     }
-    SWITCHYARD_ASSIGN(const tools::ArrayType type, TypeOf(inputs[i].element_type()));
+    const tools::ArrayType type = TypeOf(inputs[i].element_type());
     const std::string name = std::format("input_{}.npy", i);
     SWITCHYARD_TRY(WriteArray(folder / name, type, inputs[i].sizes(), inputs[i].bytes()));
     json["inputs"].push_back(name);

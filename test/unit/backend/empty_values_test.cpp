@@ -17,6 +17,7 @@
 #include "runtime/blob_runner.h"
 #include "schema/payload.h"
 #include "schema/writer.h"
+#include "test/support/emulation.h"
 #include "test/support/graph_builder.h"
 #include "test/support/node_operands.h"
 #include "test/support/payloads.h"
@@ -194,13 +195,17 @@ void ExpectUndisturbed(const Make& make, size_t& num_mixed) {
     ASSERT_TRUE(runner && runner->Run(tensors));
     EXPECT_EQ(found[z], Bytes(tensors[1].bytes().begin(), tensors[1].bytes().end()));
   };
+  static size_t num_pairs = 0;  // over all graphs, so that each gets other ones of them
   for (const std::vector<Dims>& inputs : shapes) {
+    bool ran = false;
     for (const Dims& other_dims : {kOtherDims, Dims{0, 5}, Dims{2, 0}, Dims{2, 3}}) {
+      if (num_pairs++ % test::Stride() != 0) continue;
+      ran = true;
       expect(inputs, other_dims);
       if (testing::Test::HasFailure()) return;
       num_mixed += inputs != alone.inputs || other_dims.NumElements() == 0;
     }
-    expect(alone.inputs, kOtherDims);
+    if (ran) expect(alone.inputs, kOtherDims);
   }
 }
 
@@ -272,7 +277,7 @@ TEST_P(EmptyKinds, BesideOthers) {
       if (HasFailure()) return;
     }
   }
-  EXPECT_GT(num_mixed, 0u);
+  if (test::Stride() == 1) EXPECT_GT(num_mixed, 0u);  // of few, each may be left out
 }
 
 // --- Every scheme of weights --------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 
+#include "test/support/emulation.h"
 #include "test/unit/tools/command.h"
 #include "tools/file.h"
 
@@ -27,7 +28,7 @@ class HostileFiles : public ToolTest {
 };
 
 TEST_F(HostileFiles, TruncatedProgramsAreCode3) {
-  for (size_t size = 0; size < program_.size(); size += 61) {
+  for (size_t size = 0; size < program_.size(); size += 61 * test::Stride()) {
     ToolRun run = Inspect(program_.substr(0, size));
     // Bytes that nothing refers to may be missing at the very end.
     if (run.code == 0 && program_.size() - size < 128) continue;
@@ -46,7 +47,7 @@ TEST_F(HostileFiles, ATruncatedProgramIsNotRun) {
 TEST_F(HostileFiles, MutatedProgramsAreInspectedOrRefused) {
   std::mt19937 random(3);
   size_t refused = 0;
-  for (int i = 0; i < 1000; ++i) {
+  for (size_t i = 0; i < 1000 / test::Stride(); ++i) {
     std::string mutant = program_;
     for (int flips = 0; flips < 2; ++flips) {
       mutant[random() % mutant.size()] = static_cast<char>(random() % 256);
