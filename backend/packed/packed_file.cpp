@@ -162,7 +162,7 @@ Status PackedFile::ReadIndex() {
   if (header.num_records > kMaxEntries ||
       header.num_records * sizeof(Record) > size - sizeof(header)) {
     return Damaged(path_, Format("{} records, expected at most {}, within {} bytes",
-                                      header.num_records, kMaxEntries, size));
+                                 header.num_records, kMaxEntries, size));
   }
   records_.resize(header.num_records);
   if (!records_.empty()) {
@@ -183,7 +183,7 @@ Status PackedFile::ReadIndex() {
     const std::optional<size_t> next = start ? CheckedAdd(*start, record.bytes) : std::nullopt;
     if (!next || *next > size || record.bytes == 0) {
       return Damaged(path_, Format("a record of {} bytes, expected at least 1, within {}",
-                                        record.bytes, size));
+                                   record.bytes, size));
     }
     offsets_.push_back(*start);
     end = *next;
@@ -208,8 +208,8 @@ Result<std::span<const std::byte>> PackedFile::Find(const Digest& key, size_t si
   const auto bytes = mapping_.subspan(offsets_[index], found->bytes);
   if (ParallelDigest(bytes, thread_pool) != found->digest) {
     return Damaged(path_, Format("the {} bytes at {} do not have the digest that its index "
-                                      "says",
-                                      bytes.size(), offsets_[index]));
+                                 "says",
+                                 bytes.size(), offsets_[index]));
   }
   return bytes;
 }

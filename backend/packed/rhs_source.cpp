@@ -92,8 +92,7 @@ std::string NodeWeights::Key(const KernelRow& kernel, size_t group) const {
 std::string WeightsKey(std::string_view content, const KernelRow& kernel,
                        const GemmProblem& problem, size_t part) {
   return Format("{} {} {} {}x{}x{} {} {} {}", content, kernel.name, Name(problem.rhs_type),
-                     problem.n, problem.taps, problem.k, problem.rhs_is_kxn, problem.block_length,
-                     part);
+                problem.n, problem.taps, problem.k, problem.rhs_is_kxn, problem.block_length, part);
 }
 
 OutputStage NodeOutputStage(const Graph& graph, const Node& node) {

@@ -60,11 +60,11 @@ std::string RejectedText(const NodeReport& node) {
   for (const auto& [reason, names] : groups) {
     if (reason.id == ReasonId::kKernelYields) {
       text += Format("        {} {}: {} [{}]\n", names, Row(reason.id).what, reason.found,
-                          Row(reason.id).id);
+                     Row(reason.id).id);
       continue;
     }
     text += Format("        not {}: {}: {}, expected {} [{}]\n", names, Row(reason.id).what,
-                        reason.found, reason.expected, Row(reason.id).id);
+                   reason.found, reason.expected, Row(reason.id).id);
   }
   if (!forceable.empty()) text += Format("        force_kernel may take {}\n", forceable);
   return text;

@@ -164,7 +164,7 @@ Result<PlanMemory> MeasurePlan(const Graph& graph, const Plan& plan, std::span<c
       if (bytes > limit) {
         return RefuseBytes(
             Format("{} with dimensions {}, packed,", Describe(graph.values[pack->source]),
-                        ToString(shapes[pack->source])),
+                   ToString(shapes[pack->source])),
             bytes, limit);
       }
       add(bytes);
@@ -178,7 +178,7 @@ Result<PlanMemory> MeasurePlan(const Graph& graph, const Plan& plan, std::span<c
     }
     if (scratch > limit) {
       return RefuseBytes(Format("{}: the scratch memory of its packed kernel",
-                                     Describe(graph, FirstNode(plan.steps[i]))),
+                                Describe(graph, FirstNode(plan.steps[i]))),
                          scratch, limit);
     }
     memory.scratch_bytes = std::max(memory.scratch_bytes, scratch);
@@ -227,8 +227,7 @@ std::vector<Need> NeedsOf(const Graph& graph, const Plan& plan, std::span<const 
 void GiveUp(Route& route, std::string found, uint64_t limit) {
   if (route.kernel == nullptr) return;
   route.rejected.push_back(
-      {route.kernel,
-       {ReasonId::kKernelMemory, std::move(found), Format("at most {}", limit)}});
+      {route.kernel, {ReasonId::kKernelMemory, std::move(found), Format("at most {}", limit)}});
   route.kernel = nullptr;
 }
 
@@ -251,7 +250,7 @@ void GiveUpLargest(const Graph& graph, std::vector<Need> needs, std::vector<Rout
   const size_t num_given_up = first == counts.end() ? needs.size() : *first;
   for (const Need& need : std::span(needs).first(num_given_up)) {
     const std::string found = Format("{} bytes for its {}", need.bytes,
-                                          need.is_scratch ? "scratch memory" : "packed rows");
+                                     need.is_scratch ? "scratch memory" : "packed rows");
     for (const size_t route : need.routes) GiveUp(routes[route], found, limit);
   }
 }

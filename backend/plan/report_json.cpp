@@ -66,22 +66,22 @@ std::string NodeJson(const NodeReport& node) {
   };
   const auto rejected = [](const KernelRejection& other) {
     return Format(R"({{"kernel":{},"reason":{},"message":{},"may_be_forced":{}}})",
-                       Quoted(other.name), Quoted(Row(other.reason.id).id),
-                       Quoted(other.reason.ToString()), other.may_be_forced);
+                  Quoted(other.name), Quoted(Row(other.reason.id).id),
+                  Quoted(other.reason.ToString()), other.may_be_forced);
   };
-  std::string json = Format(
-      R"({{"id":{},"debug_handle":{},"op":{},"shapes":{},"types":{},"macs":{},"variant":{},)"
-      R"("route":{},"kernel":{})",
-      node.id, node.debug_handle, Quoted(node.op),
-      List(node.shapes, [](const Dims& dims) { return List(dims.span(), Number); }),
-      List(node.types, type), node.macs, node.variant ? Quoted(Name(*node.variant)) : "null",
-      Quoted(node.kernel ? "packed" : "stock"), KernelJson(node));
+  std::string json =
+      Format(R"({{"id":{},"debug_handle":{},"op":{},"shapes":{},"types":{},"macs":{},"variant":{},)"
+             R"("route":{},"kernel":{})",
+             node.id, node.debug_handle, Quoted(node.op),
+             List(node.shapes, [](const Dims& dims) { return List(dims.span(), Number); }),
+             List(node.types, type), node.macs, node.variant ? Quoted(Name(*node.variant)) : "null",
+             Quoted(node.kernel ? "packed" : "stock"), KernelJson(node));
   if (!node.kernel) json += Format(R"(,"stock":{})", StockJson(node));
   json += Format(R"(,"absorbed":{})", List(node.absorbed, absorbed));
   if (!node.part_of.empty()) json += Format(R"(,"part_of":{})", Quoted(node.part_of));
   if (!node.note.empty()) json += Format(R"(,"note":{})", Quoted(node.note));
   return json + Format(R"(,"reasons":{},"rejected":{}}})", List(node.reasons, reason),
-                            List(node.rejected, rejected));
+                       List(node.rejected, rejected));
 }
 
 }  // namespace

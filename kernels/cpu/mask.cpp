@@ -65,8 +65,7 @@ std::string FeatureNames() {
 std::string AllowedWords() {
   std::string names = "host, stock";
   for (const TierRow& tier : kTiers) names.append(", ").append(tier.name);
-  return Format("{}, or the features {}, each of which may follow a '-'", names,
-                     FeatureNames());
+  return Format("{}, or the features {}, each of which may follow a '-'", names, FeatureNames());
 }
 
 Status ApplyWord(std::string_view text, std::string_view word, const CpuFeatures& host,

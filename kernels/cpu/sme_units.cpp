@@ -1,10 +1,11 @@
 #include "kernels/cpu/sme_units.h"
-#include "runtime/base/format.h"
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <set>
+
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {

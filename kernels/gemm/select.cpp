@@ -65,9 +65,9 @@ std::optional<Reason> Refuse(const KernelRow& kernel, const GemmProblem& problem
   }
   const uint32_t svl = cpu.streaming_vector_bits;
   if (kernel.IsScalable() && !IsStreamingVectorLength(svl)) {
-    return Reason{ReasonId::kKernelVectorLength, Format("{} bits", svl),
-                  Format("a power of two from {} to {}", kMinStreamingVectorBits,
-                              kMaxStreamingVectorBits)};
+    return Reason{
+        ReasonId::kKernelVectorLength, Format("{} bits", svl),
+        Format("a power of two from {} to {}", kMinStreamingVectorBits, kMaxStreamingVectorBits)};
   }
   const VariantTypes types = TypesOf(kernel.variant);
   if (!IsOneOf(problem.lhs_type, types.lhs)) {
