@@ -34,6 +34,10 @@ size_t ProductOf(std::span<const size_t> factors) {
 // Rows of an activation: everything but its last dimension.
 size_t NumRows(const Dims& dims) { return ProductOf(dims.span().first(dims.rank() - 1)); }
 
+size_t PackedRowsBytes(const PackedLayout& layout, size_t rows) {
+  return layout.UsesGemv(rows) ? layout.lhs_row_bytes() : layout.LhsBytes(rows);
+}
+
 // The route's problem with what the shapes say.
 GemmProblem ProblemAt(const Node& node, const PackedStep& step, GemmProblem problem,
                       std::span<const Dims> shapes) {
@@ -105,7 +109,7 @@ PackedStepMemory MeasurePackedStep(const Graph& graph, const PackedStep& step, c
   const bool has_small_outputs = ElementBits(problem.output_type) / 8 < kSumBytes;
   std::optional<size_t> bytes = AddPart(0, layout.TaskScratchBytes(rows));
   memory.rows_offset = bytes.value_or(0);
-  if (memory.lhs == LhsSource::kPackPerBlock) bytes = AddPart(bytes, layout.LhsBytes(rows));
+  if (memory.lhs == LhsSource::kPackPerBlock) bytes = AddPart(bytes, PackedRowsBytes(layout, rows));
   memory.sums_offset = bytes.value_or(0);
   if (memory.is_cut_in_depth() && has_small_outputs) {
     bytes = AddPart(bytes, rows * columns * kSumBytes);
@@ -139,7 +143,7 @@ PackLhsMemory MeasurePackLhs(const PackLhsStep& step, const Route& first_reader,
   memory.rows = rows;
   memory.tasks = std::min(WorkersOf(row, host.workers), CeilDivide(rows, layout.m_step()));
   memory.task_bytes = AddPart(0, layout.TaskScratchBytes(rows)).value_or(SIZE_MAX);
-  memory.packed_bytes = layout.LhsBytes(rows);
+  memory.packed_bytes = PackedRowsBytes(layout, rows);
   memory.scratch_bytes = CheckedMultiply(memory.tasks, memory.task_bytes).value_or(SIZE_MAX);
   return memory;
 }

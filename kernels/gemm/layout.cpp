@@ -83,7 +83,6 @@ size_t PackedLayout::TaskScratchBytes(size_t m) const {
 }
 
 size_t PackedLayout::LhsBytes(size_t m) const {
-  if (UsesGemv(m)) return lhs_row_bytes_;
   const auto rows = CheckedRoundUp(m, mr_);
   return rows ? Product(*rows, lhs_row_bytes_) : SIZE_MAX;
 }

@@ -20,8 +20,8 @@ class PackedLayout {
   size_t gemv_n_step() const { return gemv_n_step_; }  // 0: no GEMV; a single row is a GEMM
   bool UsesGemv(size_t m) const { return m == 1 && gemv_n_step_ != 0; }
 
-  // Of `m` packed rows, and where row m0, a multiple of m_step, starts. With a GEMV a single row
-  // has no others beside it.
+  // Of `m` packed rows of the GEMM, and where row m0, a multiple of m_step, starts. The single row
+  // of a GEMV has no others beside it: lhs_row_bytes.
   size_t LhsBytes(size_t m) const;
   size_t LhsOffset(size_t m0) const { return m0 * lhs_row_bytes_; }
   size_t lhs_row_bytes() const { return lhs_row_bytes_; }

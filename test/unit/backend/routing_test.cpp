@@ -467,7 +467,7 @@ TEST(MemoryLimit, PackedRowsOfAHugeBound) {
   ASSERT_TRUE(runner) << runner.error().ToString();
   if (HostTier() < 3) GTEST_SKIP() << "this CPU has no packed row for int8 activations";
   EXPECT_THAT(FormatReport(LoadedReport(*runner->handle()), true),
-              HasSubstr("bytes for its packed rows"));
+              HasSubstr("bytes for its scratch memory"));
 }
 
 // Slices of one element each: their number alone costs nothing.

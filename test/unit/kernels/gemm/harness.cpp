@@ -234,7 +234,7 @@ GuardedBuffer GemmRun::PackLhs(bool in_blocks) const {
 }
 
 GuardedBuffer GemmRun::PackGemvRow() const {
-  GuardedBuffer packed(gemm.layout().LhsBytes(1));
+  GuardedBuffer packed(gemm.layout().lhs_row_bytes());
   GuardedBuffer scratch = Scratch();
   GuardedBuffer raw(shape.k * lhs_element_bytes);
   std::memcpy(raw.data(), lhs, raw.size());

@@ -256,7 +256,7 @@ TEST_P(KleidiAiLayout, SizesAgreeWithTheGetters) {
         EXPECT_EQ(gemm->layout().LhsBytes(m), lhs) << "m " << m << " k " << k;
         EXPECT_EQ(gemm->layout().RhsBytes(), rhs) << "n " << n << " k " << k;
         if (kernel().gemv.lhs == LhsForm::kPacked && !kernel().gemv.name.empty()) {
-          EXPECT_EQ(gemm->layout().LhsBytes(1),
+          EXPECT_EQ(gemm->layout().lhs_row_bytes(),
                     kai_get_lhs_packed_size_lhs_quant_pack_qai8dxp_f32(1, k, 1, kr, sr));
         }
       }
