@@ -21,7 +21,7 @@ struct ExplainRequest {
 };
 
 // The report of a delegate that is loaded with the same options. `graph` may have been decomposed
-// and fused already. Errors: as SettleShapes and RouteGraph, MemoryAllocationFailed.
+// and fused already. Errors: as FinalizeShapes and RouteGraph, MemoryAllocationFailed.
 Result<RouteReport> ExplainGraph(Graph graph, const MaskedCpu& cpu, const ExplainRequest& request);
 
 // Every row of the table of what stock XNNPACK gets wrong.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backend/compiled_delegate.h"
+#include "backend/load_delegate.h"
 #include "backend/options.h"
 #include "backend/workspace.h"
 #include "runtime/base/guard.h"
@@ -98,8 +99,8 @@ class SwitchyardBackendImpl final : public Backend {
     }
     const LoadOptions options = ReadLoadOptions(merged);
     SWITCHYARD_ASSIGN(auto workspace, workspaces_.Get(options.workspace_sharing, context.model));
-    SWITCHYARD_ASSIGN(auto delegate, CompiledDelegate::Create(context, payload, options,
-                                                              std::move(workspace), weights_));
+    SWITCHYARD_ASSIGN(auto delegate,
+                      LoadDelegate(context, payload, options, std::move(workspace), weights_));
     std::lock_guard lock(mutex_);
     loaded_.push_back({delegate.get(), std::string(context.method_name), context.model});
     return delegate.release();

@@ -28,21 +28,20 @@ void TraceTable::AddOperators(const Graph& graph, size_t step,
   }
 }
 
-void TraceTable::Report(Tracer& tracer, size_t step, uint64_t start, const StockStep* stock,
-                        std::string_view micro_kernel) {
+void TraceTable::Report(Tracer& tracer, size_t step, uint64_t start, const StepRunner& runner) {
   const uint64_t end = tracer.Now();
   const Entry& entry = entries_[step];
   tracer.Event({.kind = TraceKind::kStep,
                 .name = entry.step.name,
                 .route = entry.step.route,
                 .kernel = entry.step.kernel,
-                .micro_kernel = micro_kernel,
+                .micro_kernel = runner.MicroKernelName(),
                 .nodes = entry.step.nodes,
                 .debug_handles = entry.step.debug_handles,
                 .start = start,
                 .end = end});
   const std::span times = std::span(times_).first(entry.operators.size());
-  if (times.empty() || stock == nullptr || !stock->ReadTimes(times)) return;
+  if (times.empty() || !runner.ReadTimes(times)) return;
   // XNNPACK tells how long each took, not when.
   uint64_t microseconds = 0;
   for (size_t i = 0; i < times.size(); ++i) {

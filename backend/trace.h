@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "backend/plan/step_description.h"
-#include "backend/xnnpack/stock_step.h"
+#include "backend/plan/step_runner.h"
 #include "runtime/host_services.h"
 #include "schema/graph.h"
 
@@ -23,9 +23,8 @@ class TraceTable {
   // What XNNPACK times inside a step.
   void AddOperators(const Graph& graph, size_t step, std::span<const TimedOperator> operators);
 
-  // `step` has run from `start` until now, on `stock` or (null) on the packed `micro_kernel`.
-  void Report(Tracer& tracer, size_t step, uint64_t start, const StockStep* stock,
-              std::string_view micro_kernel);
+  // `step` has run from `start` until now, on `runner`.
+  void Report(Tracer& tracer, size_t step, uint64_t start, const StepRunner& runner);
 
  private:
   struct Operator {

@@ -62,26 +62,26 @@ class BatchMatrixMultiply final : public MultiplyStep {
     return {};
   }
 
-  Slice SliceAt(size_t i, const PackedMemory& memory) const override {
+  Slice SliceAt(size_t i, const StepData& data) const override {
     const size_t m = output_dims_.back(1);
     const size_t a = BroadcastSlice(a_dims_, output_dims_, i);
-    return {.lhs = static_cast<const std::byte*>(memory.values[a_]) +
+    return {.lhs = static_cast<const std::byte*>(data.values[a_]) +
                    a * m * problem().k * lhs_element_bytes(),
             .rhs = BroadcastSlice(b_dims_, output_dims_, i),
-            .out = static_cast<std::byte*>(memory.values[step().output]) +
+            .out = static_cast<std::byte*>(data.values[step().output]) +
                    i * m * problem().n * output_element_bytes()};
   }
 
-  RhsSource ComputedRhs(size_t i, const PackedMemory& memory) const override {
+  RhsSource ComputedRhs(size_t i, const StepData& data) const override {
     RhsSource source;
-    source.weights = static_cast<const std::byte*>(memory.values[b_]) +
+    source.weights = static_cast<const std::byte*>(data.values[b_]) +
                      i * problem().n * problem().k * lhs_element_bytes();
     return source;
   }
 
   // Without columns of A there are no products: all sums are 0.
-  void RunEmpty(const PackedMemory& memory) const override {
-    void* const output = memory.values[step().output];
+  void RunEmpty(const StepData& data) const override {
+    void* const output = data.values[step().output];
     const float zero = std::clamp(0.0f, stage().min, stage().max);
     const size_t count = output_dims_.NumElements().value_or(0);
     if (problem().output_type == DataType::kF16) {

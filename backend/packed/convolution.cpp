@@ -84,9 +84,9 @@ class Convolution final : public MultiplyStep {
     return {};
   }
 
-  Slice SliceAt(size_t group, const PackedMemory& memory) const override {
-    const auto* input = static_cast<const std::byte*>(memory.values[step().inputs[0]]);
-    auto* output = static_cast<std::byte*>(memory.values[step().output]);
+  Slice SliceAt(size_t group, const StepData& data) const override {
+    const auto* input = static_cast<const std::byte*>(data.values[step().inputs[0]]);
+    auto* output = static_cast<std::byte*>(data.values[step().output]);
     return {.lhs = input + group * problem().channels_per_tap * lhs_element_bytes(),
             .rhs = group,
             .out = output + group * problem().n * output_element_bytes()};

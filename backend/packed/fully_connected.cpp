@@ -17,10 +17,10 @@ class FullyConnected final : public MultiplyStep {
   }
 
  private:
-  Slice SliceAt(size_t, const PackedMemory& memory) const override {
-    return {.lhs = static_cast<const std::byte*>(memory.values[step().inputs[0]]),
+  Slice SliceAt(size_t, const StepData& data) const override {
+    return {.lhs = static_cast<const std::byte*>(data.values[step().inputs[0]]),
             .rhs = 0,
-            .out = static_cast<std::byte*>(memory.values[step().output])};
+            .out = static_cast<std::byte*>(data.values[step().output])};
   }
 };
 

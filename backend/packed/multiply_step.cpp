@@ -68,13 +68,9 @@ std::string_view MultiplyStep::MicroKernelName() const {
 // slice of a computed right-hand side, stay for the blocks after that need the same.
 class MultiplyStep::Task {
  public:
-  Task(const MultiplyStep& step, const PackedMemory& memory, std::byte* scratch,
+  Task(const MultiplyStep& step, const StepData& data, std::byte* scratch,
        const std::byte* shared_rhs)
-      : step_(step),
-        gemm_(*step.gemm_),
-        memory_(memory),
-        scratch_(scratch),
-        shared_rhs_(shared_rhs) {
+      : step_(step), gemm_(*step.gemm_), data_(data), scratch_(scratch), shared_rhs_(shared_rhs) {
     gemm_.BeginTask(scratch_);
   }
   ~Task() { gemm_.EndTask(scratch_); }
@@ -87,14 +83,14 @@ class MultiplyStep::Task {
     const GemmProblem& problem = needed.problem;
     const size_t m0 = m_block * blocking.mc, n0 = n_block * blocking.nc;
     const size_t out_stride = problem.groups * problem.n * step_.output_element_bytes_;
-    const Slice data = step_.SliceAt(slice, memory_);
+    const Slice at = step_.SliceAt(slice, data_);
 
     GemmBlock block;
     block.m = std::min(blocking.mc, step_.problem().m - m0);
     block.n0 = n0;
     block.n = std::min(blocking.nc, problem.n - n0);
-    block.rhs = Rhs(data);
-    block.out = data.out + m0 * out_stride + n0 * step_.output_element_bytes_;
+    block.rhs = Rhs(at);
+    block.out = at.out + m0 * out_stride + n0 * step_.output_element_bytes_;
     block.out_stride = out_stride;
     block.scratch = scratch_;
     if (needed.is_cut_in_depth()) {
@@ -103,7 +99,7 @@ class MultiplyStep::Task {
       block.sums = in_output ? block.out : scratch_ + needed.sums_offset;
       block.sums_stride = in_output ? out_stride : block.n * kSumBytes;
     }
-    block.lhs = Rows(data, slice, m_block, m0, block.m);
+    block.lhs = Rows(at, slice, m_block, m0, block.m);
     for (block.k0 = 0; block.k0 < problem.k; block.k0 += blocking.kc) {
       block.k = std::min(blocking.kc, problem.k - block.k0);
       if (step_.IsGemv()) {
@@ -115,29 +111,29 @@ class MultiplyStep::Task {
   }
 
  private:
-  const std::byte* Rhs(const Slice& data) {
-    if (!step_.has_computed_rhs()) return step_.weights_[data.rhs]->bytes.data();
+  const std::byte* Rhs(const Slice& at) {
+    if (!step_.has_computed_rhs()) return step_.weights_[at.rhs]->bytes.data();
     if (shared_rhs_ != nullptr) return shared_rhs_;
     std::byte* const packed = scratch_ + step_.memory_.rhs_offset;
-    if (packed_rhs_ != data.rhs) {
-      gemm_.PackRhs(step_.ComputedRhs(data.rhs, memory_), 0, step_.problem().n, packed);
-      packed_rhs_ = data.rhs;
+    if (packed_rhs_ != at.rhs) {
+      gemm_.PackRhs(step_.ComputedRhs(at.rhs, data_), 0, step_.problem().n, packed);
+      packed_rhs_ = at.rhs;
     }
     return packed;
   }
 
-  Lhs Rows(const Slice& data, size_t slice, size_t m_block, size_t m0, size_t m) {
+  Lhs Rows(const Slice& at, size_t slice, size_t m_block, size_t m0, size_t m) {
     const size_t stride = step_.problem().k * step_.lhs_element_bytes_;
     const bool is_convolution = step_.problem().op == GemmOperator::kConv2d;
     if (step_.memory_.lhs == LhsSource::kSharedPack) {
-      return PackedRows{memory_.packed_lhs[*step_.step_.packed_lhs] + gemm_.layout().LhsOffset(m0)};
+      return PackedRows{data_.packed_lhs[*step_.step_.packed_lhs] + gemm_.layout().LhsOffset(m0)};
     }
     Taps taps;
     if (is_convolution) {
-      taps = step_.TapsAt(data.lhs);
+      taps = step_.TapsAt(at.lhs);
       taps.first_row = m0;
     }
-    const RawRows rows{.base = data.lhs + (is_convolution ? 0 : m0 * stride), .stride = stride};
+    const RawRows rows{.base = at.lhs + (is_convolution ? 0 : m0 * stride), .stride = stride};
     if (step_.memory_.lhs == LhsSource::kRaw) {
       if (is_convolution) return taps;
       return rows;
@@ -159,19 +155,19 @@ class MultiplyStep::Task {
   static constexpr size_t kNone = SIZE_MAX;
   const MultiplyStep& step_;
   const PackedGemm& gemm_;
-  const PackedMemory& memory_;
+  const StepData& data_;
   std::byte* const scratch_;
   const std::byte* const shared_rhs_;
   size_t packed_slice_ = kNone, packed_block_ = kNone, packed_rhs_ = kNone;
 };
 
-void MultiplyStep::RunSlices(const PackedMemory& memory, size_t first, size_t count,
+void MultiplyStep::RunSlices(const StepData& data, size_t first, size_t count,
                              const std::byte* shared_rhs) const {
   const size_t m_blocks = memory_.blocking.m_blocks, n_blocks = memory_.blocking.n_blocks;
   const size_t blocks = count * m_blocks * n_blocks, tasks = std::min(memory_.tasks, blocks);
-  std::byte* const scratch = memory.scratch + memory_.shared_bytes;
+  std::byte* const scratch = data.scratch + memory_.shared_bytes;
   ParallelFor(thread_pool_, tasks, 1, 1, 1, [&](size_t t, size_t, size_t, size_t) {
-    Task task(*this, memory, scratch + t * memory_.task_bytes, shared_rhs);
+    Task task(*this, data, scratch + t * memory_.task_bytes, shared_rhs);
     for (size_t block = t * blocks / tasks; block < (t + 1) * blocks / tasks; ++block) {
       const size_t slice = first + block / (m_blocks * n_blocks);
       const size_t in_slice = block % (m_blocks * n_blocks);
@@ -195,22 +191,23 @@ void MultiplyStep::PackComputedRhs(const RhsSource& source, std::byte* packed) c
               });
 }
 
-void MultiplyStep::Run(const PackedMemory& memory) const {
+Status MultiplyStep::Run(const StepData& data) {
   if (memory_.is_empty) {
-    RunEmpty(memory);
-    return;
+    RunEmpty(data);
+    return {};
   }
   if (!has_computed_rhs() || !memory_.blocking.slices_in_turn) {
-    RunSlices(memory, 0, num_slices(), nullptr);
-    return;
+    RunSlices(data, 0, num_slices(), nullptr);
+    return {};
   }
   size_t packed_rhs = SIZE_MAX;
   for (size_t i = 0; i < num_slices(); ++i) {
-    const size_t rhs = SliceAt(i, memory).rhs;
-    if (rhs != packed_rhs) PackComputedRhs(ComputedRhs(rhs, memory), memory.scratch);
+    const size_t rhs = SliceAt(i, data).rhs;
+    if (rhs != packed_rhs) PackComputedRhs(ComputedRhs(rhs, data), data.scratch);
     packed_rhs = rhs;
-    RunSlices(memory, i, 1, memory.scratch);
+    RunSlices(data, i, 1, data.scratch);
   }
+  return {};
 }
 
 }  // namespace switchyard

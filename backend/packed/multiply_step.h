@@ -28,7 +28,7 @@ struct MultiplyParts {
 class MultiplyStep : public PackedRunner {
  public:
   Status Reshape(std::span<const Dims> shapes, const StepMemory& memory) final;
-  void Run(const PackedMemory& memory) const final;
+  Status Run(const StepData& data) final;
   std::string_view MicroKernelName() const final;
   std::span<const std::shared_ptr<const PackedWeights>> weights() const final { return weights_; }
 
@@ -42,13 +42,13 @@ class MultiplyStep : public PackedRunner {
     size_t rhs;            // which of the packed weights, or of the slices of a computed operand
     std::byte* out;        // its first element
   };
-  virtual Slice SliceAt(size_t i, const PackedMemory& memory) const = 0;
+  virtual Slice SliceAt(size_t i, const StepData& data) const = 0;
   // Of a Conv2d: taps from `base` on.
   virtual Taps TapsAt(const std::byte* /*base*/) const { return {}; }
   // Of a computed right-hand side: slice i of it.
-  virtual RhsSource ComputedRhs(size_t /*i*/, const PackedMemory& /*memory*/) const { return {}; }
+  virtual RhsSource ComputedRhs(size_t /*i*/, const StepData& /*data*/) const { return {}; }
   // Where there is nothing to multiply: an operand or the output is empty.
-  virtual void RunEmpty(const PackedMemory& /*memory*/) const {}
+  virtual void RunEmpty(const StepData& /*data*/) const {}
 
   // One constant right-hand side more: packs it, or finds it packed.
   Status AddWeights(const RhsSource& source, std::string key, const PackedEnvironment& environment);
@@ -71,7 +71,7 @@ class MultiplyStep : public PackedRunner {
   bool IsGemv() const { return gemm_->layout().UsesGemv(problem().m); }
   // Blocks of slices [first, first + count), in parallel. `shared_rhs` is the packed right-hand
   // side of the one slice, where the slices of a computed one are taken in turn.
-  void RunSlices(const PackedMemory& memory, size_t first, size_t count,
+  void RunSlices(const StepData& data, size_t first, size_t count,
                  const std::byte* shared_rhs) const;
   void PackComputedRhs(const RhsSource& source, std::byte* packed) const;
 

@@ -25,23 +25,24 @@ class PackLhsRunner final : public PackedRunner {
     return {};
   }
 
-  void Run(const PackedMemory& memory) const override {
+  Status Run(const StepData& data) override {
     const auto& [num_rows, tasks, task_bytes, packed_bytes, scratch_bytes] = memory_;
-    if (num_rows == 0) return;
+    if (num_rows == 0) return {};
     const PackedLayout& layout = gemm_->layout();
-    const auto* rows = static_cast<const std::byte*>(memory.values[step_.source]);
-    std::byte* const packed = memory.packed_lhs[step_.packed];
+    const auto* rows = static_cast<const std::byte*>(data.values[step_.source]);
+    std::byte* const packed = data.packed_lhs[step_.packed];
     if (layout.UsesGemv(num_rows)) {
-      gemm_->PackGemvRow(rows, memory.scratch, packed);
-      return;
+      gemm_->PackGemvRow(rows, data.scratch, packed);
+      return {};
     }
     const size_t steps = CeilDivide(num_rows, layout.m_step());
     ParallelFor(thread_pool_, tasks, 1, 1, 1, [&](size_t task, size_t, size_t, size_t) {
       const size_t m0 = task * steps / tasks * layout.m_step();
       const size_t m1 = std::min(num_rows, (task + 1) * steps / tasks * layout.m_step());
       gemm_->PackRows({.base = rows + m0 * row_bytes_, .stride = row_bytes_}, m1 - m0,
-                      memory.scratch + task * task_bytes, packed + layout.LhsOffset(m0));
+                      data.scratch + task * task_bytes, packed + layout.LhsOffset(m0));
     });
+    return {};
   }
 
  private:

@@ -12,7 +12,7 @@ namespace switchyard {
 
 class Emptiness {
  public:
-  // The dims of values are those that shape inference has settled. Takes O(nodes + values), for
+  // The dims of values are those that shape inference has finalized. Takes O(nodes + values), for
   // sets of sources up to a fixed size.
   explicit Emptiness(const Graph& graph);
 

@@ -228,15 +228,15 @@ std::vector<Need> NeedsOf(const Graph& graph, const Plan& plan, std::span<const 
   return needs;
 }
 
-void GiveUp(Route& route, std::string found, uint64_t limit) {
+void FallBack(Route& route, std::string found, uint64_t limit) {
   if (route.kernel == nullptr) return;
   route.rejected.push_back(
       {route.kernel, {ReasonId::kKernelMemory, std::move(found), Format("at most {}", limit)}});
   route.kernel = nullptr;
 }
 
-void GiveUpLargest(const Graph& graph, std::vector<Need> needs, std::vector<Route>& routes,
-                   std::span<const Dims> shapes, uint64_t limit) {
+void LargestFallBack(const Graph& graph, std::vector<Need> needs, std::vector<Route>& routes,
+                     std::span<const Dims> shapes, uint64_t limit) {
   std::ranges::stable_sort(needs, std::ranges::greater(), &Need::bytes);
   // What is left without the first `i` needs.
   std::vector<uint64_t> rows_left(needs.size() + 1), scratch_left(needs.size() + 1);
@@ -251,29 +251,29 @@ void GiveUpLargest(const Graph& graph, std::vector<Need> needs, std::vector<Rout
   };
   const auto counts = std::views::iota(size_t{1}, needs.size() + 1);
   const auto first = std::ranges::partition_point(counts, [&](size_t i) { return !fits(i); });
-  const size_t num_given_up = first == counts.end() ? needs.size() : *first;
-  for (const Need& need : std::span(needs).first(num_given_up)) {
+  const size_t num_fallen_back = first == counts.end() ? needs.size() : *first;
+  for (const Need& need : std::span(needs).first(num_fallen_back)) {
     const std::string found = Format("{} bytes for its {}", need.bytes,
                                      need.is_scratch ? "scratch memory" : "packed rows");
-    for (const size_t route : need.routes) GiveUp(routes[route], found, limit);
+    for (const size_t route : need.routes) FallBack(routes[route], found, limit);
   }
 }
 
 }  // namespace
 
-Plan FitPlan(const Graph& graph, const std::vector<bool>& own_step, std::vector<Route>& routes,
+Plan FitPlan(const Graph& graph, const std::vector<bool>& standalone, std::vector<Route>& routes,
              std::span<const Dims> shapes, const PackedHost& host, const FitOptions& options) {
-  Plan plan = MakePlan(graph, own_step, routes);
+  Plan plan = MakePlan(graph, standalone, routes);
   if (options.is_forced || !CheckFootprint(graph, shapes, options.limit)) return plan;
   const auto fits = [&] {
     return MeasurePlan(graph, plan, routes, shapes, host, options.limit).has_value();
   };
   if (fits()) return plan;
-  GiveUpLargest(graph, NeedsOf(graph, plan, routes, shapes, host), routes, shapes, options.limit);
-  plan = MakePlan(graph, own_step, routes);
+  LargestFallBack(graph, NeedsOf(graph, plan, routes, shapes, host), routes, shapes, options.limit);
+  plan = MakePlan(graph, standalone, routes);
   if (fits()) return plan;
-  for (Route& route : routes) GiveUp(route, "more bytes, as they are aligned", options.limit);
-  return MakePlan(graph, own_step, routes);
+  for (Route& route : routes) FallBack(route, "more bytes, as they are aligned", options.limit);
+  return MakePlan(graph, standalone, routes);
 }
 
 }  // namespace switchyard

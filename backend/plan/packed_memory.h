@@ -76,16 +76,16 @@ Result<PlanMemory> MeasurePlan(const Graph& graph, const Plan& plan, std::span<c
                                std::span<const Dims> shapes, const PackedHost& host,
                                uint64_t limit);
 
-// The plan of the routes, whose memory at `shapes` fits `limit`, as far as giving kernels up can
-// make it: those that need most of it turn to the stock operator, with the reason in their route,
-// until the rest fits, or all of them. Stock operators need less: a CPU with packed kernels must
-// not refuse what another one runs up to its bounds. Where stock alone does not fit, or a kernel is
-// forced, nothing is given up: that is for an execute to say.
+// The plan of the routes, whose memory at `shapes` fits `limit`, as far as kernels that fall back
+// can make it: those that need most of it turn to the stock operator, with the reason in their
+// route, until the rest fits, or all of them. Stock operators need less: a CPU with packed kernels
+// must not refuse what another one runs up to its bounds. Where stock alone does not fit, or a
+// kernel is forced, nothing falls back: that is for an execute to say.
 struct FitOptions {
   uint64_t limit;
   bool is_forced;  // RouteOptions::force_kernel
 };
-Plan FitPlan(const Graph& graph, const std::vector<bool>& own_step, std::vector<Route>& routes,
+Plan FitPlan(const Graph& graph, const std::vector<bool>& standalone, std::vector<Route>& routes,
              std::span<const Dims> shapes, const PackedHost& host, const FitOptions& options);
 
 }  // namespace switchyard

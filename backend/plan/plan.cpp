@@ -12,9 +12,9 @@ namespace {
 
 constexpr uint32_t kNoIndex = 0xFFFFFFFF;
 
-// Each island and each node with a step of its own has a stage. The islands are numbered from 0 in
-// the order of execution. A node of stage s that has its own step runs after island s and before
-// island s + 1; stage -1 is before all islands.
+// Each island and each node with a standalone step has a stage. The islands are numbered from 0 in
+// the order of execution. A node of stage s that has its standalone step runs after island s and
+// before island s + 1; stage -1 is before all islands.
 //
 //   own node       the largest stage among what it depends on
 //   island's node  the smallest s that is no less than the stage of an island's node that it
@@ -25,9 +25,9 @@ constexpr uint32_t kNoIndex = 0xFFFFFFFF;
 // node go to island s + 1 depends on a node of island s and is outside of both.
 class Planner {
  public:
-  Planner(const Graph& graph, const std::vector<bool>& own_step, std::span<const Route> routes)
+  Planner(const Graph& graph, const std::vector<bool>& standalone, std::span<const Route> routes)
       : graph_(graph),
-        own_step_(own_step),
+        standalone_(standalone),
         routes_(routes),
         route_of_(graph.nodes.size(), kNoIndex),
         producer_(graph.values.size(), kNoIndex),
@@ -38,7 +38,7 @@ class Planner {
     for (uint32_t r = 0; r < routes.size(); ++r) {
       if (routes[r].kernel == nullptr) continue;
       route_of_[routes[r].node] = r;
-      own_step_[routes[r].node] = true;
+      standalone_[routes[r].node] = true;
     }
     for (const Route& route : routes) {
       if (route.kernel != nullptr && SharesPacks(route)) ++packs_[PackOf(route.node)].readers;
@@ -58,7 +58,7 @@ class Planner {
   // A Convert whose result is made anew wherever it is read.
   bool IsRepeated(NodeIndex n) const {
     const Node& node = graph_.nodes[n];
-    return !own_step_[n] && node.kind == NodeKind::kConvert &&
+    return !standalone_[n] && node.kind == NodeKind::kConvert &&
            graph_.values[node.outputs[0]].type == DataType::kQDInt8 &&
            IsFloat(graph_.values[node.inputs[0]].type);
   }
@@ -69,7 +69,7 @@ class Planner {
     return n != kNoIndex && IsRepeated(n) ? n : kNoIndex;
   }
 
-  // What a reader of `value` depends on outside its own step.
+  // What a reader of `value` depends on outside its standalone step.
   ValueIndex Source(ValueIndex value) const {
     const NodeIndex convert = RepeatedProducer(value);
     return convert == kNoIndex ? value : graph_.nodes[convert].inputs[0];
@@ -90,12 +90,12 @@ class Planner {
     stage_.assign(graph_.nodes.size(), -1);
     for (NodeIndex n = 0; n < graph_.nodes.size(); ++n) {
       if (IsRepeated(n)) continue;
-      Stage stage = own_step_[n] ? -1 : 0;
+      Stage stage = standalone_[n] ? -1 : 0;
       for (const ValueIndex input : graph_.nodes[n].inputs) {
         const NodeIndex producer = producer_[Source(input)];
         if (producer == kNoIndex) continue;
-        const bool passes_own_step = own_step_[producer] && !own_step_[n];
-        stage = std::max(stage, stage_[producer] + (passes_own_step ? 1 : 0));
+        const bool passes_standalone = standalone_[producer] && !standalone_[n];
+        stage = std::max(stage, stage_[producer] + (passes_standalone ? 1 : 0));
       }
       stage_[n] = stage;
       num_islands_ = std::max(num_islands_, static_cast<size_t>(stage + 1));
@@ -107,24 +107,24 @@ class Planner {
     std::vector<std::vector<NodeIndex>> own(num_islands_ + 1);  // index is stage + 1
     for (NodeIndex n = 0; n < graph_.nodes.size(); ++n) {
       if (IsRepeated(n)) continue;
-      if (own_step_[n]) {
+      if (standalone_[n]) {
         own[static_cast<size_t>(stage_[n] + 1)].push_back(n);
       } else {
         islands[static_cast<size_t>(stage_[n])].push_back(n);
       }
     }
-    AddOwnSteps(own[0]);
+    AddStandaloneSteps(own[0]);
     for (size_t s = 0; s < num_islands_; ++s) {
       // In graph order, so that a part reads from those before it only.
       const std::span<const NodeIndex> nodes = islands[s];
       for (size_t i = 0; i < nodes.size(); i += kMaxIslandNodes) {
         AddIsland(nodes.subspan(i, std::min(kMaxIslandNodes, nodes.size() - i)));
       }
-      AddOwnSteps(own[s + 1]);
+      AddStandaloneSteps(own[s + 1]);
     }
   }
 
-  void AddOwnSteps(const std::vector<NodeIndex>& nodes) {
+  void AddStandaloneSteps(const std::vector<NodeIndex>& nodes) {
     for (const NodeIndex n : nodes) {
       const Node& node = graph_.nodes[n];
       if (route_of_[n] != kNoIndex) {
@@ -224,7 +224,7 @@ class Planner {
   }
 
   const Graph& graph_;
-  std::vector<bool> own_step_;
+  std::vector<bool> standalone_;
   const std::span<const Route> routes_;
   std::vector<uint32_t> route_of_;  // by node; none for stock nodes
   static constexpr size_t kNoPack = SIZE_MAX;
@@ -242,9 +242,9 @@ class Planner {
 
 }  // namespace
 
-Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step,
+Plan MakePlan(const Graph& graph, const std::vector<bool>& standalone,
               std::span<const Route> routes) {
-  return Planner(graph, own_step, routes).Make();
+  return Planner(graph, standalone, routes).Make();
 }
 
 NodeIndex FirstNode(const Step& step) {

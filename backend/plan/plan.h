@@ -71,15 +71,15 @@ struct Plan {
 // would take seconds. What crosses from part to part is placed in the arena, in O(n log n).
 inline constexpr size_t kMaxIslandNodes = 512;
 
-// Nodes whose route has a kernel become PackedSteps; of the others, `own_step[node]` says which run
-// outside islands, as StockOperatorSteps; all that remain form maximal islands. A Convert to a
+// Nodes whose route has a kernel become PackedSteps; of the others, `standalone[node]` says which
+// run outside islands, as StockOperatorSteps; all that remain form maximal islands. A Convert to a
 // dynamically quantized type is repeated in every island that reads it, and belongs to no island
-// when only own steps read it.
+// when only standalone steps read it.
 //
 // The number of islands is the smallest that keeps the steps in an order: no two of them could be
 // one, but those that are cut into parts of kMaxIslandNodes. The order of the steps depends on the
 // graph only. Takes O(nodes + edges). The graph keeps the rules of CheckGraph.
-Plan MakePlan(const Graph& graph, const std::vector<bool>& own_step,
+Plan MakePlan(const Graph& graph, const std::vector<bool>& standalone,
               std::span<const Route> routes = {});
 
 // The first node that a step runs; kNoNode for a PackLhsStep.

@@ -27,7 +27,7 @@ struct StockRemedy {
 // How a stock node runs.
 enum class StockForm : uint8_t {
   kSubgraph,  // in an island
-  kOperator,  // as a step of its own, through XNNPACK's operator API
+  kOperator,  // as a standalone step, through XNNPACK's operator API
   kFused,     // a Convert: its readers quantize for themselves
 };
 SWITCHYARD_API std::string_view Name(StockForm form);

@@ -182,7 +182,7 @@ Result<std::vector<ShapeRange>> InferRanges(const Graph& graph) {
   return shapes;
 }
 
-Result<std::vector<ShapeRange>> SettleShapes(Graph& graph) {
+Result<std::vector<ShapeRange>> FinalizeShapes(Graph& graph) {
   SWITCHYARD_ASSIGN(std::vector<ShapeRange> ranges, InferRanges(graph));
   for (const Node& node : graph.nodes) {
     for (const ValueIndex output : node.outputs) graph.values[output].dims = ranges[output].max;

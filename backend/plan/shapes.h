@@ -31,7 +31,7 @@ Result<std::vector<ShapeRange>> InferRanges(const Graph& graph);
 
 // InferRanges, whose upper ends then replace the dims that the file gives to what nodes compute:
 // nothing checks those, and the exporter leaves some in another order.
-Result<std::vector<ShapeRange>> SettleShapes(Graph& graph);
+Result<std::vector<ShapeRange>> FinalizeShapes(Graph& graph);
 
 // Checks every value that execution would allocate (what is neither constant nor external, and the
 // f32 form of what has 16 bits, which not every CPU needs), the scratch memory that windows and
@@ -46,7 +46,7 @@ Status CheckFootprint(const Graph& graph, std::span<const Dims> shapes,
 // packs the filter that it reads, so that a small file can name one large filter many times. What
 // is packed or copied a second time, counted with the padding of the panels, may not be more than
 // `max_workspace_bytes`. Errors: MemoryAllocationFailed, with that number.
-// `graph` must have shapes (SettleShapes).
+// `graph` must have shapes (FinalizeShapes).
 Status CheckRepeatedWeights(const Graph& graph, uint64_t max_workspace_bytes);
 
 // MemoryAllocationFailed: `what` needs `bytes` (the largest number: more than can be counted), more

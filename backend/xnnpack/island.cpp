@@ -29,7 +29,7 @@ struct External {
 };
 
 // No value is ever empty here: see prunable_island.h.
-class Island final : public StockStep {
+class Island final : public StepRunner {
  public:
   Island(const Graph& graph, RuntimePtr runtime, std::vector<External> externals,
          std::vector<AlignedBuffer> constants, std::span<const ValueIndex> values,
@@ -51,8 +51,8 @@ class Island final : public StockStep {
     }
   }
 
-  Status Reshape(std::span<const Dims> shapes) override;
-  Status Run(std::span<void* const> data) override;
+  Status Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) override;
+  Status Run(const StepData& data) override;
   std::span<const TimedOperator> operators() const override { return operators_; }
   bool ReadTimes(std::span<uint64_t> microseconds) const override {
     return is_shaped_ && ReadOperatorTimes(runtime_.get(), microseconds);
@@ -89,7 +89,7 @@ class Island final : public StockStep {
   bool is_shaped_ = false;
 };
 
-Status Island::Reshape(std::span<const Dims> shapes) {
+Status Island::Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) {
   is_shaped_ = false;
   for (const InnerValue& value : values_) {
     // XNNPACK asserts what it was told of the ranks when the subgraph was made.
@@ -162,7 +162,7 @@ Status Island::PrepareBuffers(std::span<const Dims> shapes) {
   return {};
 }
 
-Status Island::Run(std::span<void* const> data) {
+Status Island::Run(const StepData& data) {
   if (!is_shaped_) {
     return Fail(ErrorCode::kInvalidState, "island of {}: run before a successful Reshape",
                 names_.empty() ? "no values" : names_.back());
@@ -171,11 +171,11 @@ Status Island::Run(std::span<void* const> data) {
   for (size_t i = 0; i < externals_.size(); ++i) {
     External& external = externals_[i];
     const SubgraphExternal& lowered = external.lowered;
-    void* address = data[lowered.value];
+    void* address = data.values[lowered.value];
     if (lowered.is_widened || lowered.is_scratch) {
       address = external.buffer.data();
       if (!lowered.is_output) {
-        WidenToF32(types_[i], data[lowered.value], external.num_elements,
+        WidenToF32(types_[i], data.values[lowered.value], external.num_elements,
                    reinterpret_cast<float*>(external.buffer.data()));
       }
     }
@@ -196,7 +196,7 @@ Status Island::Run(std::span<void* const> data) {
     const SubgraphExternal& lowered = externals_[i].lowered;
     if (!lowered.is_widened || !lowered.is_output || lowered.is_scratch) continue;
     NarrowFromF32(types_[i], reinterpret_cast<const float*>(externals_[i].buffer.data()),
-                  externals_[i].num_elements, data[lowered.value]);
+                  externals_[i].num_elements, data.values[lowered.value]);
   }
   return {};
 }
@@ -327,9 +327,9 @@ Error NameTheNode(const Graph& graph, std::span<const NodeIndex> nodes,
 
 }  // namespace
 
-Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
-                                                const ConstantData& constants,
-                                                const StockEnvironment& environment) {
+Result<std::unique_ptr<StepRunner>> CreateIsland(const Graph& graph, const IslandStep& step,
+                                                 const ConstantData& constants,
+                                                 const StockEnvironment& environment) {
   // XNNPACK trips over the others.
   const std::vector<NodeIndex> nodes = LiveNodes(graph, step);
   auto compiled = Compile(graph, step, nodes, constants, environment);

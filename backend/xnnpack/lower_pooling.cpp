@@ -40,7 +40,7 @@ Status LowerAsClamp(Lowering& lowering) {
       xnn_define_unary(lowering.subgraph(), xnn_unary_clamp, &range, input, output, /*flags=*/0));
 }
 
-// Of such the remedies make steps of their own.
+// Of such the remedies make standalone steps.
 Status CheckStrides(const Lowering& lowering, uint32_t max_height, uint32_t max_width) {
   const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
   if (a.stride_height <= max_height && a.stride_width <= max_width) return {};
@@ -87,7 +87,7 @@ Status LowerMaxPooling(Lowering& lowering) {
 Status LowerArgMaxPooling(Lowering& lowering) {
   SWITCHYARD_TRY(CheckPooling(lowering));
   const PoolingAttributes& a = lowering.attributes<PoolingAttributes>();
-  // Of such the remedies make steps of their own.
+  // Of such the remedies make standalone steps.
   const bool is_same = (lowering.node().flags & kFlagTensorFlowSamePadding) != 0;
   if (IsPoolOfOne(a) || is_same ||
       (a.padding_top | a.padding_right | a.padding_bottom | a.padding_left) != 0) {

@@ -14,7 +14,7 @@ namespace switchyard {
 // subgraph were defined for, in that order.
 std::vector<TimedOperator> ReadOperators(xnn_runtime_t runtime, std::span<const NodeIndex> nodes);
 
-// As StockStep::ReadTimes, of the last xnn_invoke_runtime.
+// As StepRunner::ReadTimes, of the last xnn_invoke_runtime.
 bool ReadOperatorTimes(xnn_runtime_t runtime, std::span<uint64_t> microseconds);
 
 }  // namespace switchyard

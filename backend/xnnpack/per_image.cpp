@@ -11,17 +11,17 @@ namespace {
 // Values of the graph of one image, in this order; a bias may be missing.
 enum : ValueIndex { kInput, kConverted, kOutput, kFilter, kBias };
 
-class PerImage final : public StockStep {
+class PerImage final : public StepRunner {
  public:
   // `values`: which values of the whole graph those of the one image are.
   PerImage(std::unique_ptr<const Graph> one, std::vector<ValueIndex> values,
-           std::unique_ptr<StockStep> island)
+           std::unique_ptr<StepRunner> island)
       : sides_{{{kInput, one->values[kInput].type}, {kOutput, one->values[kOutput].type}}},
         values_(std::move(values)),
         one_(std::move(one)),
         island_(std::move(island)) {}
 
-  Status Reshape(std::span<const Dims> shapes) override {
+  Status Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) override {
     images_ = shapes[values_[kInput]][0];
     std::vector<Dims> of_one;
     for (const ValueIndex value : values_) of_one.push_back(shapes[value]);
@@ -37,14 +37,14 @@ class PerImage final : public StockStep {
       }
       side.image_bytes = *bytes;
     }
-    return island_->Reshape(of_one);
+    return island_->Reshape(of_one, {});
   }
 
-  Status Run(std::span<void* const> data) override {
+  Status Run(const StepData& data) override {
     data_.clear();
-    for (const ValueIndex value : values_) data_.push_back(data[value]);
+    for (const ValueIndex value : values_) data_.push_back(data.values[value]);
     for (size_t i = 0; i < images_; ++i) {
-      SWITCHYARD_TRY(island_->Run(data_));
+      SWITCHYARD_TRY(island_->Run({.values = data_}));
       for (const Side& side : sides_) {
         void*& image = data_[side.value];
         image = static_cast<std::byte*>(image) + side.image_bytes;
@@ -63,16 +63,17 @@ class PerImage final : public StockStep {
   std::array<Side, 2> sides_;
   const std::vector<ValueIndex> values_;
   const std::unique_ptr<const Graph> one_;  // the island's
-  const std::unique_ptr<StockStep> island_;
+  const std::unique_ptr<StepRunner> island_;
   size_t images_ = 0;
   std::vector<void*> data_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<StockStep>> CreatePerImage(const Graph& graph, const StockOperatorStep& step,
-                                                  const ConstantData& constants,
-                                                  const StockEnvironment& environment) {
+Result<std::unique_ptr<StepRunner>> CreatePerImage(const Graph& graph,
+                                                   const StockOperatorStep& step,
+                                                   const ConstantData& constants,
+                                                   const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
   std::vector<ValueIndex> values = {step.input, node.inputs[0], step.output};
   values.insert(values.end(), node.inputs.begin() + 1, node.inputs.end());

@@ -59,13 +59,13 @@ class PrunedStep {
     StockEnvironment here = environment;
     here.profile = false;
     SWITCHYARD_ASSIGN(pruned->island_, CreateIsland(part.graph, part.step, data, here));
-    SWITCHYARD_TRY(pruned->island_->Reshape(part.shapes));
+    SWITCHYARD_TRY(pruned->island_->Reshape(part.shapes, {}));
     return pruned;
   }
 
-  Status Run(std::span<void* const> data) {
+  Status Run(const StepData& data) {
     for (size_t i = 0; i < data_.size(); ++i) {
-      if (part_.values[i] != kNoValue) data_[i] = data[part_.values[i]];
+      if (part_.values[i] != kNoValue) data_[i] = data.values[part_.values[i]];
     }
     size_t next_buffer = 0;
     for (const FilledValue& filled : part_.filled) {
@@ -81,7 +81,7 @@ class PrunedStep {
       FillElements(value, filled.number, *part_.shapes[filled.value].NumElements(),
                    static_cast<std::byte*>(data_[filled.value]));
     }
-    return island_ == nullptr ? Status() : island_->Run(data_);
+    return island_ == nullptr ? Status() : island_->Run({.values = data_});
   }
 
  private:
@@ -114,13 +114,13 @@ class PrunedStep {
   std::vector<bool> is_output_;         // by value of part_: the host, or another step, reads it
   std::vector<AlignedBuffer> buffers_;  // of the filled values that are no outputs, in their order
   std::vector<void*> data_;             // by value of part_
-  std::unique_ptr<StockStep> island_;   // null where nothing is left to compute
+  std::unique_ptr<StepRunner> island_;  // null where nothing is left to compute
 };
 
-class PrunableIsland final : public StockStep {
+class PrunableIsland final : public StepRunner {
  public:
   PrunableIsland(const Graph& graph, IslandStep step, const ConstantData& constants,
-                 const StockEnvironment& environment, std::unique_ptr<StockStep> full)
+                 const StockEnvironment& environment, std::unique_ptr<StepRunner> full)
       : graph_(graph), step_(std::move(step)), environment_(environment), full_(std::move(full)) {
     for (const NodeIndex n : step_.nodes) {
       const Node& node = graph.nodes[n];
@@ -138,14 +138,14 @@ class PrunableIsland final : public StockStep {
     values_.erase(std::ranges::unique(values_).begin(), values_.end());
   }
 
-  Status Reshape(std::span<const Dims> shapes) override {
+  Status Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) override {
     const auto is_empty = [&](ValueIndex value) { return shapes[value].NumElements() == 0; };
     state_ = State::kUnshaped;
     pruned_.reset();
     if (std::ranges::all_of(step_.outputs, is_empty)) {
       state_ = State::kNothing;
     } else if (std::ranges::none_of(values_, is_empty)) {
-      SWITCHYARD_TRY(full_->Reshape(shapes));
+      SWITCHYARD_TRY(full_->Reshape(shapes, {}));
       state_ = State::kFull;
     } else {
       SWITCHYARD_ASSIGN(pruned_,
@@ -155,7 +155,7 @@ class PrunableIsland final : public StockStep {
     return {};
   }
 
-  Status Run(std::span<void* const> data) override {
+  Status Run(const StepData& data) override {
     switch (state_) {
       case State::kNothing:
         return {};
@@ -183,17 +183,17 @@ class PrunableIsland final : public StockStep {
   const StockEnvironment environment_;
   std::unordered_map<ValueIndex, const std::byte*> constants_;  // those that are not consumed
   std::vector<ValueIndex> values_;                              // not constant, in order
-  const std::unique_ptr<StockStep> full_;
+  const std::unique_ptr<StepRunner> full_;
   State state_ = State::kUnshaped;
   std::unique_ptr<PrunedStep> pruned_;
 };
 
 }  // namespace
 
-std::unique_ptr<StockStep> MakePrunable(const Graph& graph, IslandStep step,
-                                        const ConstantData& constants,
-                                        const StockEnvironment& environment,
-                                        std::unique_ptr<StockStep> full) {
+std::unique_ptr<StepRunner> MakePrunable(const Graph& graph, IslandStep step,
+                                         const ConstantData& constants,
+                                         const StockEnvironment& environment,
+                                         std::unique_ptr<StepRunner> full) {
   return std::make_unique<PrunableIsland>(graph, std::move(step), constants, environment,
                                           std::move(full));
 }

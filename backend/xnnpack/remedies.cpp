@@ -228,29 +228,29 @@ constexpr Remedy kRemedies[] = {
     {"qc4w.amx", kWidenInt4, &HasAmxInt8, &IsChannelInt4OfDynamicInput,
      "the AMX micro-kernels give other numbers each time as soon as K, rounded up to a multiple of "
      "4, reaches 64, a whole tile row"},
-    {"qb4w.avx512vnni", kOwnStep, &HasAvx512Vnni, &IsBlockwiseInt4,
+    {"qb4w.avx512vnni", kStandaloneStep, &HasAvx512Vnni, &IsBlockwiseInt4,
      "a 14-row micro-kernel reads quantization parameters beyond the 10 that subgraphs pad: the "
      "last row is wrong when M > 1 and M mod 14 is 1, 2 or 3"},
     {"qb4w.no_avx2", kRefuse, &IsX86WithoutAvx2, &IsBlockwiseInt4,
      "the int4 micro-kernels for x86-64 without AVX2 read their weights misaligned, and crash"},
-    {"qd8.convolution.batch", kOwnStep, &AnyCpu, &IsDynamicConvolutionOfBatches,
+    {"qd8.convolution.batch", kStandaloneStep, &AnyCpu, &IsDynamicConvolutionOfBatches,
      "reshaping a dynamically quantized convolution frees as many buffers as the new batch has "
      "images, not the old: batches 1, then 2 free what was never allocated"},
     {"pooling.by_thread", kOneThread, &AnyCpu, &PoolsByThread,
      "windows of more than 9 pixels are summed in memory with a part for each thread that the pool "
      "told of when shapes were set, and a thread takes the part of its number: where the pool told "
      "of two and runs three, the third writes behind it"},
-    {"pool.spaced", kOwnStep, &AnyCpu, &IsSpacedPool,
+    {"pool.spaced", kStandaloneStep, &AnyCpu, &IsSpacedPool,
      "max pooling refuses strides above its window, and every pooling a window of one element; "
      "argmax pooling repeats the pixels at the edge as padding, and gives the places of the "
      "copies"},
-    {"f32.sme2.long_vectors", kOwnStep, &HasLongSme2, &IsFloatFullyConnected,
+    {"f32.sme2.long_vectors", kStandaloneStep, &HasLongSme2, &IsFloatFullyConnected,
      "the SME2 path of subgraphs asserts that its tile fits XNN_MAX_MR: above 512 bits it does "
      "not"},
-    {"f32.sme2.masked", kOwnStep, &HasMaskedSme2, &IsF32FullyConnected,
+    {"f32.sme2.masked", kStandaloneStep, &HasMaskedSme2, &IsF32FullyConnected,
      "subgraphs take their SME2 path although a mask takes SME2 away: XNNPACK detects the CPU by "
      "itself"},
-    {"f32.sme2.quantized_weights", kOwnStep, &HasSme2, &HasQuantizedWeightsOnly,
+    {"f32.sme2.quantized_weights", kStandaloneStep, &HasSme2, &HasQuantizedWeightsOnly,
      "subgraphs pack the input for SME2 although no operator takes it with quantized weights"},
     {"f32.sme2.computed_weights", kMatrixMultiply, &HasSme2, &HasComputedWeights,
      "subgraphs pack the input for SME2, and the operator for computed weights reads it as plain"},
@@ -263,7 +263,7 @@ constexpr Remedy kRemedies[] = {
 };
 
 bool LeavesIslands(RemedyAction action) {
-  return action == kOwnStep || action == kOneThread || action == kRenewedStep;
+  return action == kStandaloneStep || action == kOneThread || action == kRenewedStep;
 }
 
 // Which rows apply to the nodes of a graph.
@@ -299,15 +299,15 @@ bool IsWeight(const Node& node, size_t i) {
   return i > 0 && (IsFullyConnected(node) || IsConvolution(node));
 }
 
-std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu) {
+std::vector<bool> NodesWithStandaloneStep(const Graph& graph, const MaskedCpu& cpu) {
   const ApplyingRemedies applying(graph, cpu);
-  std::vector<bool> own_step(graph.nodes.size());
+  std::vector<bool> standalone(graph.nodes.size());
   for (NodeIndex i = 0; i < graph.nodes.size(); ++i) {
-    own_step[i] = std::ranges::any_of(kRemedies, [&](const Remedy& remedy) {
+    standalone[i] = std::ranges::any_of(kRemedies, [&](const Remedy& remedy) {
       return LeavesIslands(remedy.action) && applying.Has(remedy, graph.nodes[i]);
     });
   }
-  return own_step;
+  return standalone;
 }
 
 std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu) {

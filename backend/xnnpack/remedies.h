@@ -16,7 +16,7 @@ enum class RemedyAction : uint8_t {
   kComputeInF32,
   // The node runs outside islands (StockOperatorStep): a FullyConnected through XNNPACK's operator
   // API, a convolution image by image, a pooling in plain C++.
-  kOwnStep,
+  kStandaloneStep,
   // The node runs outside islands, as one that is made anew when its channels change, unless they
   // cannot (FindFixedChannels).
   kRenewedStep,

@@ -9,7 +9,7 @@ namespace {
 // Values of the graph of the one node.
 enum : ValueIndex { kRead, kWritten };
 
-class RenewedIsland final : public StockStep {
+class RenewedIsland final : public StepRunner {
  public:
   RenewedIsland(Graph graph, const StockOperatorStep& step, const StockEnvironment& environment)
       : graph_(std::move(graph)), step_(step), environment_(environment) {
@@ -25,32 +25,32 @@ class RenewedIsland final : public StockStep {
     return {};
   }
 
-  Status Reshape(std::span<const Dims> shapes) override {
+  Status Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) override {
     const std::array<Dims, 2> own = {shapes[step_.input], shapes[step_.output]};
     const size_t channels = own[kRead].back();
     if (island_ == nullptr || (channels_ != 0 && channels != channels_)) SWITCHYARD_TRY(Make());
     channels_ = channels;
-    return island_->Reshape(own);
+    return island_->Reshape(own, {});
   }
 
-  Status Run(std::span<void* const> data) override {
-    const std::array<void*, 2> own = {data[step_.input], data[step_.output]};
-    return island_->Run(own);
+  Status Run(const StepData& data) override {
+    const std::array<void*, 2> own = {data.values[step_.input], data.values[step_.output]};
+    return island_->Run({.values = own});
   }
 
  private:
   const Graph graph_;
   const StockOperatorStep step_;
   StockEnvironment environment_;
-  std::unique_ptr<StockStep> island_;
+  std::unique_ptr<StepRunner> island_;
   size_t channels_ = 0;  // that the island has seen; 0: none
 };
 
 }  // namespace
 
-Result<std::unique_ptr<StockStep>> CreateRenewedIsland(const Graph& graph,
-                                                       const StockOperatorStep& step,
-                                                       const StockEnvironment& environment) {
+Result<std::unique_ptr<StepRunner>> CreateRenewedIsland(const Graph& graph,
+                                                        const StockOperatorStep& step,
+                                                        const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
   if (node.inputs.size() != 1 || node.outputs.size() != 1 ||
       graph.values[step.input].dims.rank() == 0) {

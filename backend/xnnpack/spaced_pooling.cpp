@@ -36,7 +36,7 @@ struct AsInteger {
   static T Store(float number) { return static_cast<T>(number); }
 };
 
-class SpacedPooling final : public StockStep {
+class SpacedPooling final : public StepRunner {
  public:
   SpacedPooling(const Graph& graph, const StockOperatorStep& step,
                 const StockEnvironment& environment)
@@ -59,7 +59,7 @@ class SpacedPooling final : public StockStep {
     max_ = static_cast<float>(Quantize(max_, *quantization, type_));
   }
 
-  Status Reshape(std::span<const Dims> shapes) override {
+  Status Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) override {
     from_ = shapes[input_];
     to_ = shapes[output_];
     top_ = pool_.padding_top;
@@ -74,15 +74,15 @@ class SpacedPooling final : public StockStep {
     return {};
   }
 
-  Status Run(std::span<void* const> data) override {
+  Status Run(const StepData& data) override {
     if (!is_shaped_) {
       return Fail(ErrorCode::kInvalidState, "{}: run before a successful Reshape", name_);
     }
     if (to_.NumElements() == 0) return {};
-    const void* from = data[input_];
-    void* to = data[output_];
+    const void* from = data.values[input_];
+    void* to = data.values[output_];
     int32_t* indices = nullptr;
-    if (indices_ != kNoValue) indices = static_cast<int32_t*>(data[indices_]);
+    if (indices_ != kNoValue) indices = static_cast<int32_t*>(data.values[indices_]);
     if (from == nullptr || to == nullptr || (indices_ != kNoValue && indices == nullptr)) {
       return Fail(ErrorCode::kInvalidArgument, "{}: no data pointer; set one before execute",
                   name_);
@@ -199,9 +199,9 @@ class SpacedPooling final : public StockStep {
 
 }  // namespace
 
-Result<std::unique_ptr<StockStep>> CreateSpacedPooling(const Graph& graph,
-                                                       const StockOperatorStep& step,
-                                                       const StockEnvironment& environment) {
+Result<std::unique_ptr<StepRunner>> CreateSpacedPooling(const Graph& graph,
+                                                        const StockOperatorStep& step,
+                                                        const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
   const Value& input = graph.values[step.input];
   const Value& output = graph.values[step.output];

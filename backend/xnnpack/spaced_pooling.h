@@ -12,8 +12,8 @@ namespace switchyard {
 // window the largest element, NaN if one of them is NaN, within the node's output range; with it
 // the number (kx * pooling height + ky) of the first such element of the window. What is padding is
 // none of them. Floats, and int8 that keeps its quantization.
-Result<std::unique_ptr<StockStep>> CreateSpacedPooling(const Graph& graph,
-                                                       const StockOperatorStep& step,
-                                                       const StockEnvironment& environment);
+Result<std::unique_ptr<StepRunner>> CreateSpacedPooling(const Graph& graph,
+                                                        const StockOperatorStep& step,
+                                                        const StockEnvironment& environment);
 
 }  // namespace switchyard

@@ -43,7 +43,7 @@ constexpr OperatorFunctions kQd8Qb4wFunctions = {&xnn_reshape_fully_connected_nc
                                                  nullptr,
                                                  &xnn_setup_fully_connected_nc_qd8_f32_qb4w};
 
-class StockFullyConnected final : public StockStep {
+class StockFullyConnected final : public StepRunner {
  public:
   StockFullyConnected(const Graph& graph, const StockOperatorStep& step,
                       const StockEnvironment& environment, OperatorPtr product, OperatorPtr convert,
@@ -63,8 +63,8 @@ class StockFullyConnected final : public StockStep {
         product_(std::move(product)),
         convert_(std::move(convert)) {}
 
-  Status Reshape(std::span<const Dims> shapes) override;
-  Status Run(std::span<void* const> data) override;
+  Status Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) override;
+  Status Run(const StepData& data) override;
 
  private:
   Status Check(xnn_status status) const {
@@ -113,7 +113,7 @@ Status StockFullyConnected::Reserve(AlignedBuffer& buffer, size_t rows, size_t c
   return {};
 }
 
-Status StockFullyConnected::Reshape(std::span<const Dims> shapes) {
+Status StockFullyConnected::Reshape(std::span<const Dims> shapes, const StepMemory& /*memory*/) {
   is_shaped_ = false;
   const Dims& input = shapes[input_];
   const Dims& output = shapes[output_];
@@ -163,13 +163,13 @@ xnn_status StockFullyConnected::RunOperators(const float* input, float* output) 
   return status == xnn_status_success ? xnn_run_operator(product_.get(), thread_pool_) : status;
 }
 
-Status StockFullyConnected::Run(std::span<void* const> data) {
+Status StockFullyConnected::Run(const StepData& data) {
   if (!is_shaped_) {
     return Fail(ErrorCode::kInvalidState, "{}: run before a successful Reshape", name_);
   }
   if (rows_ == 0) return {};
-  const void* input = data[input_];
-  void* output = data[output_];
+  const void* input = data.values[input_];
+  void* output = data.values[output_];
   if (input == nullptr || output == nullptr) {
     return Fail(ErrorCode::kInvalidArgument, "{}: no data pointer; set one before execute", name_);
   }
@@ -217,7 +217,7 @@ Status CheckNode(const Graph& graph, const StockOperatorStep& step) {
     return Fail(ErrorCode::kNotSupported, "{}: {}; export again", Describe(graph, step.node), what);
   };
   if (node.kind != NodeKind::kFullyConnected || node.inputs.size() < 2) {
-    return refuse("not a FullyConnected, which is all that runs as a step of its own");
+    return refuse("not a FullyConnected, which is all that runs as a standalone step");
   }
   const Value& filter = graph.values[node.inputs[1]];
   const bool transposed = (node.flags & kFlagTransposeWeights) != 0;
@@ -272,10 +272,10 @@ Status CheckNode(const Graph& graph, const StockOperatorStep& step) {
 
 }  // namespace
 
-Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
-                                                       const StockOperatorStep& step,
-                                                       const ConstantData& constants,
-                                                       const StockEnvironment& environment) {
+Result<std::unique_ptr<StepRunner>> CreateStockOperator(const Graph& graph,
+                                                        const StockOperatorStep& step,
+                                                        const ConstantData& constants,
+                                                        const StockEnvironment& environment) {
   const Node& node = graph.nodes[step.node];
   if (FindRemedy(RemedyAction::kOneThread, graph, node, environment.cpu) != nullptr) {
     StockEnvironment one_thread = environment;
@@ -288,7 +288,7 @@ Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
     return CreatePerImage(graph, step, constants, environment);
   }
   if (Info(node.kind).attributes == AttributeKind::kPooling &&
-      FindRemedy(RemedyAction::kOwnStep, graph, node, environment.cpu) != nullptr) {
+      FindRemedy(RemedyAction::kStandaloneStep, graph, node, environment.cpu) != nullptr) {
     return CreateSpacedPooling(graph, step, environment);
   }
   if (node.kind != NodeKind::kFullyConnected) return CreateRenewedIsland(graph, step, environment);

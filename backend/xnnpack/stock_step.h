@@ -8,6 +8,7 @@
 
 #include "backend/plan/plan.h"
 #include "backend/plan/report.h"
+#include "backend/plan/step_runner.h"
 #include "kernels/cpu/mask.h"
 #include "runtime/base/dims.h"
 #include "runtime/base/error.h"
@@ -51,27 +52,6 @@ struct StockEnvironment {
   bool use_remedies = true;        // off: stock as it is, for the tests of the remedies
 };
 
-// One of XNNPACK's operators in an island.
-struct TimedOperator {
-  std::string name;  // XNNPACK's, with its kind of kernel: "Fully Connected (NC, F32) GEMM"
-  // What it was made for; kNoNode where XNNPACK has fused operators and does not say which.
-  NodeIndex node = kNoNode;
-};
-
-class StockStep {
- public:
-  virtual ~StockStep() = default;
-  // New shapes, by ValueIndex. Must come before the first Run.
-  virtual Status Reshape(std::span<const Dims> shapes) = 0;
-  // `data` by ValueIndex: the step's inputs and outputs, and the constants that outlive init.
-  virtual Status Run(std::span<void* const> data) = 0;
-  // In the order in which they run; empty without StockEnvironment::profile.
-  virtual std::span<const TimedOperator> operators() const { return {}; }
-  // How long each of operators() took in the last Run, in whole microseconds, rounded down; false
-  // when none of them ran.
-  virtual bool ReadTimes(std::span<uint64_t>) const { return false; }
-};
-
 // The constants of a graph, by ValueIndex.
 struct ConstantData {
   std::vector<const std::byte*> bytes;  // aligned, with XNN_EXTRA_BYTES of slack; null: no constant
@@ -83,17 +63,17 @@ struct ConstantData {
 // are empty and others are not (Emptiness::MayMix).
 // Takes time by the size of the step, not of the graph. Errors: NotSupported or NotImplemented
 // naming the node that XNNPACK cannot run, Internal for what it refuses without a reason.
-Result<std::unique_ptr<StockStep>> CreateIsland(const Graph& graph, const IslandStep& step,
-                                                const ConstantData& constants,
-                                                const StockEnvironment& environment);
-Result<std::unique_ptr<StockStep>> CreateStockOperator(const Graph& graph,
-                                                       const StockOperatorStep& step,
-                                                       const ConstantData& constants,
-                                                       const StockEnvironment& environment);
+Result<std::unique_ptr<StepRunner>> CreateIsland(const Graph& graph, const IslandStep& step,
+                                                 const ConstantData& constants,
+                                                 const StockEnvironment& environment);
+Result<std::unique_ptr<StepRunner>> CreateStockOperator(const Graph& graph,
+                                                        const StockOperatorStep& step,
+                                                        const ConstantData& constants,
+                                                        const StockEnvironment& environment);
 
-// Which nodes the remedies table sends to steps of their own on this CPU (by NodeIndex). It goes by
-// the dims of the graph's values: SettleShapes comes first where they are a file's.
-std::vector<bool> NodesWithOwnStep(const Graph& graph, const MaskedCpu& cpu);
+// Which nodes the remedies table sends to standalone steps on this CPU (by NodeIndex). It goes by
+// the dims of the graph's values: FinalizeShapes comes first where they are a file's.
+std::vector<bool> NodesWithStandaloneStep(const Graph& graph, const MaskedCpu& cpu);
 // The rows of that table that apply to each node where it is stock (by NodeIndex).
 std::vector<std::vector<StockRemedy>> StockRemedies(const Graph& graph, const MaskedCpu& cpu);
 

@@ -24,7 +24,7 @@ struct Planned {
   std::vector<Dims> shapes;
 };
 
-// A chain of layers with steps of their own, of these widths; the last is external.
+// A chain of layers with standalone steps, of these widths; the last is external.
 Planned Chain(const std::vector<size_t>& widths) {
   GraphBuilder b;
   ValueIndex x = b.Input(kF32, {1, widths[0]});

@@ -47,7 +47,7 @@ class Builder : public GraphBuilder {
   ValueIndex filter_ = kNoValue;
 };
 
-// "[0 1] 2 [3 4]": islands in brackets, own steps bare.
+// "[0 1] 2 [3 4]": islands in brackets, standalone steps bare.
 std::string Text(const Plan& plan) {
   std::string text;
   for (const Step& step : plan.steps) {
@@ -76,7 +76,7 @@ const IslandStep& Island(const Plan& plan, size_t step) {
   return std::get<IslandStep>(plan.steps[step]);
 }
 
-TEST(MakePlan, WithoutOwnStepsThereIsOneIsland) {
+TEST(MakePlan, WithoutStandaloneStepsThereIsOneIsland) {
   Builder b;
   const ValueIndex x = b.In();
   const ValueIndex y = b.Unary(x);  // 0
@@ -92,7 +92,7 @@ TEST(MakePlan, WithoutOwnStepsThereIsOneIsland) {
   EXPECT_THAT(plan.intermediates, IsEmpty());
 }
 
-TEST(MakePlan, AnOwnStepInAChainMakesTwoIslands) {
+TEST(MakePlan, AStandaloneStepInAChainMakesTwoIslands) {
   Builder b;
   const ValueIndex x = b.In();
   const ValueIndex y = b.Unary(x);  // 0
@@ -107,7 +107,7 @@ TEST(MakePlan, AnOwnStepInAChainMakesTwoIslands) {
   EXPECT_THAT(plan.intermediates, ElementsAre(y, z));
 }
 
-TEST(MakePlan, ABranchAroundAnOwnStepStaysInTheFirstIsland) {
+TEST(MakePlan, ABranchAroundAStandaloneStepStaysInTheFirstIsland) {
   Builder b;
   const ValueIndex x = b.In();
   const ValueIndex y = b.Unary(x);      // 0
@@ -121,7 +121,7 @@ TEST(MakePlan, ABranchAroundAnOwnStepStaysInTheFirstIsland) {
   EXPECT_THAT(Island(plan, 2).inputs, ElementsAre(z, u));
 }
 
-TEST(MakePlan, OwnStepsThatNeedNoIslandComeFirst) {
+TEST(MakePlan, StandaloneStepsThatNeedNoIslandComeFirst) {
   Builder b;
   const ValueIndex x = b.In();
   const ValueIndex a = b.Layer(x);      // 0
@@ -133,7 +133,7 @@ TEST(MakePlan, OwnStepsThatNeedNoIslandComeFirst) {
   EXPECT_EQ(Text(MakePlan(graph, Own(graph, {0, 1}))), "0 1 [2 3]");
 }
 
-TEST(MakePlan, ParallelOwnStepsShareAStage) {
+TEST(MakePlan, ParallelStandaloneStepsShareAStage) {
   Builder b;
   const ValueIndex y = b.Unary(b.In());  // 0
   const ValueIndex q = b.Layer(y);       // 1
@@ -155,7 +155,7 @@ TEST(MakePlan, AConvertIsRepeatedInEveryIslandThatReadsIt) {
   const ValueIndex w = b.Binary(u, v);  // 5
   b.MakeOutput(w);
   Graph graph = b.Build();
-  // Node 4 reads an own step's result, too, so that it is in the second island.
+  // Node 4 reads a standalone step's result, too, so that it is in the second island.
   graph.nodes[4].inputs.push_back(z);
   const Plan plan = MakePlan(graph, Own(graph, {2}));
   EXPECT_EQ(Text(plan), "2 [0 1 3 4 5]");
@@ -185,7 +185,7 @@ TEST(MakePlan, NoDynamicallyQuantizedValueCrossesABorder) {
   EXPECT_THAT(plan.intermediates, ElementsAre(x, y, z));
 }
 
-TEST(MakePlan, AConvertThatOnlyOwnStepsReadIsInNoIsland) {
+TEST(MakePlan, AConvertThatOnlyStandaloneStepsReadIsInNoIsland) {
   Builder b;
   const ValueIndex x = b.In();
   const ValueIndex q = b.Quantize(x);  // 0
@@ -211,7 +211,7 @@ TEST(MakePlan, AnOutputThatIsReadAgainIsNoIntermediate) {
   EXPECT_THAT(plan.intermediates, IsEmpty());
 }
 
-TEST(MakePlan, AnOwnStepHasAPlaceForAResultThatNobodyReads) {
+TEST(MakePlan, AStandaloneStepHasAPlaceForAResultThatNobodyReads) {
   Builder b;
   const ValueIndex x = b.In();
   const ValueIndex y = b.Layer(x);  // 0

@@ -54,7 +54,7 @@ TEST(RealModels, InferredShapesAreTheFiles) {
   });
 }
 
-TEST(RealModels, OneIslandWithoutOwnSteps) {
+TEST(RealModels, OneIslandWithoutStandaloneSteps) {
   ForEachPayload([](const Graph& graph) {
     const Plan plan = MakePlan(graph, std::vector<bool>(graph.nodes.size()));
     EXPECT_EQ(plan.steps.size(), 1u);

@@ -29,7 +29,7 @@ struct Described {
 };
 
 Described DescribeOn(const test::Model& model, const test::ModelPayload& payload,
-                     std::string_view tier, bool own_steps = false) {
+                     std::string_view tier, bool standalone_steps = false) {
   auto graph = ReadPayload(payload.bytes, model.named_data.get());
   EXPECT_TRUE(graph) << graph.error().ToString();
   Described d = {.graph = *std::move(graph), .plan = {}, .steps = {}};
@@ -42,7 +42,7 @@ Described DescribeOn(const test::Model& model, const test::ModelPayload& payload
   EXPECT_TRUE(routes) << routes.error().ToString();
   std::vector<bool> own(d.graph.nodes.size());
   for (const Node& node : d.graph.nodes) {
-    own[&node - d.graph.nodes.data()] = own_steps && node.kind == NodeKind::kFullyConnected;
+    own[&node - d.graph.nodes.data()] = standalone_steps && node.kind == NodeKind::kFullyConnected;
   }
   d.plan = MakePlan(d.graph, own, *routes);
   d.steps = DescribeSteps(d.graph, d.plan, *routes);
@@ -67,9 +67,9 @@ TEST(StepDescriptions, CoverEveryNodeUnderNamesOfTheirOwn) {
     ASSERT_TRUE(model) << model.error().ToString();
     for (const test::ModelPayload& payload : model->payloads) {
       for (const char* tier : {"stock", "dotprod", "sme2"}) {
-        for (const bool own_steps : {false, true}) {
+        for (const bool standalone_steps : {false, true}) {
           SCOPED_TRACE(payload.name + " on " + tier);
-          const Described d = DescribeOn(*model, payload, tier, own_steps);
+          const Described d = DescribeOn(*model, payload, tier, standalone_steps);
           ASSERT_EQ(d.steps.size(), d.plan.steps.size());
           std::set<std::string> names;
           std::set<uint32_t> nodes;

@@ -65,7 +65,7 @@ TEST(RemediesOfReshapes, ChannelsOfImages) {
     for (const DataType type : {kF32, kF16, kBF16, kQInt8}) {
       SCOPED_TRACE(std::format("{}.{}", Info(kind).name, Name(type)));
       const Graph graph = ImageGraph(type, kind, bounds);
-      EXPECT_TRUE(NodesWithOwnStep(graph, HostCpuFeatures())[0]);
+      EXPECT_TRUE(NodesWithStandaloneStep(graph, HostCpuFeatures())[0]);
       // Fewer channels would be read out of bounds, so that these are for the remedy alone.
       const auto any = ImagesOf(type, {bounds,
                                        {2, 6, 8, 3},
@@ -84,13 +84,13 @@ TEST(RemediesOfReshapes, ChannelsOfImages) {
   }
 }
 
-// The channels of `b`'s last value decide whether a pool of it needs a step of its own.
-bool PoolNeedsOwnStep(GraphBuilder& b, ValueIndex x) {
+// The channels of `b`'s last value decide whether a pool of it needs a standalone step.
+bool PoolNeedsStandaloneStep(GraphBuilder& b, ValueIndex x) {
   const Dims dims = b.graph().values[x].dims;
   const ValueIndex y = b.Output(kF32, dims);
   b.Add(NodeKind::kMaxPooling2d, {x}, {y}, PoolingAttributes{.pooling_width = 2});
   const Graph graph = b.Build();
-  return NodesWithOwnStep(graph, HostCpuFeatures()).back();
+  return NodesWithStandaloneStep(graph, HostCpuFeatures()).back();
 }
 
 constexpr size_t kChannels = 3;
@@ -115,7 +115,7 @@ TEST(RemediesOfReshapes, FixedChannelsStayInTheIsland) {
   struct {
     std::string_view name;
     ValueIndex (*add)(GraphBuilder& b, ValueIndex input, ValueIndex convolved);
-    bool needs_own_step;
+    bool needs_standalone_step;
   } const kCases[] = {
       {"input", [](GraphBuilder&, ValueIndex x, ValueIndex) { return x; }, true},
       {"convolution", [](GraphBuilder&, ValueIndex, ValueIndex c) { return c; }, false},
@@ -171,7 +171,7 @@ TEST(RemediesOfReshapes, FixedChannelsStayInTheIsland) {
     GraphBuilder b;
     const ValueIndex x = b.Input(kF32, kImageDims);
     const ValueIndex value = c.add(b, x, AddConvolution(b, x));
-    EXPECT_EQ(PoolNeedsOwnStep(b, value), c.needs_own_step) << c.name;
+    EXPECT_EQ(PoolNeedsStandaloneStep(b, value), c.needs_standalone_step) << c.name;
   }
 }
 

@@ -385,7 +385,7 @@ TEST(Remedies, BlockwiseInt4WithoutAvx2) {
                                          HasSubstr("misaligned"), HasSubstr("qb4w.no_avx2")));
 }
 
-TEST(Remedies, OwnStepsFollowTheirInputsShapes) {
+TEST(Remedies, StandaloneStepsFollowTheirInputsShapes) {
   const Case c = BlockwiseInt4Case(kF32, 64);
   const auto runner = StockRunner::Create(c.graph, OnCpuOf("qb4w.avx512vnni"));
   ASSERT_TRUE(runner) << runner.error().message;
@@ -544,7 +544,7 @@ TEST(Remedies, F32OnLongSme2Vectors) {
     const Case c = FullyConnectedCase(type, type, kF32, 5, 7, 160, type == kF32 ? 1e-4f : 1e-1f);
     ExpectRowApplies("f32.sme2.long_vectors", c.graph, 0);
     const RunnerOptions options = OnCpuOf("f32.sme2.long_vectors");
-    EXPECT_TRUE(NodesWithOwnStep(c.graph, options.cpu)[0]);
+    EXPECT_TRUE(NodesWithStandaloneStep(c.graph, options.cpu)[0]);
     const auto out = RunStock(c.graph, c.inputs, options);
     ASSERT_TRUE(out) << out.error().message;
     EXPECT_LE(WorstError(c, *out), c.tolerance);
@@ -559,7 +559,7 @@ TEST(Remedies, F32OnMaskedSme2) {
     const Case c = FullyConnectedCase(type, type, kF32, 5, 7, 160, type == kF32 ? 1e-4f : 1e-1f);
     ExpectRowApplies("f32.sme2.masked", c.graph, 0);
     const RunnerOptions options = OnCpuOf("f32.sme2.masked");
-    EXPECT_TRUE(NodesWithOwnStep(c.graph, options.cpu)[0]);
+    EXPECT_TRUE(NodesWithStandaloneStep(c.graph, options.cpu)[0]);
     const auto out = RunStock(c.graph, c.inputs, options);
     ASSERT_TRUE(out) << out.error().message;
     EXPECT_LE(WorstError(c, *out), c.tolerance);
@@ -595,7 +595,7 @@ TEST(Remedies, F32WithQuantizedWeightsOnSme2) {
                   .tolerance = 1e-4f};
   ExpectRowApplies("f32.sme2.quantized_weights", c.graph, 0);
   const RunnerOptions options = OnCpuOf("f32.sme2.quantized_weights");
-  EXPECT_TRUE(NodesWithOwnStep(c.graph, options.cpu)[0]);
+  EXPECT_TRUE(NodesWithStandaloneStep(c.graph, options.cpu)[0]);
   const auto result = RunStock(c.graph, c.inputs, options);
   ASSERT_TRUE(result) << result.error().message;
   EXPECT_LE(WorstError(c, *result), c.tolerance);

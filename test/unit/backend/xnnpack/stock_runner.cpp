@@ -65,7 +65,7 @@ Result<std::unique_ptr<StockRunner>> StockRunner::Create(const Graph& graph,
   std::unique_ptr<StockRunner> runner(new StockRunner(graph));
   if (options.num_threads > 1) runner->pool_ = pthreadpool_create(options.num_threads);
   std::vector<bool> own(graph.nodes.size());
-  if (options.use_remedies) own = NodesWithOwnStep(graph, options.cpu);
+  if (options.use_remedies) own = NodesWithStandaloneStep(graph, options.cpu);
   runner->plan_ = MakePlan(graph, own);
 
   // Consumed constants go when the steps have been created, as in the backend.
@@ -93,7 +93,7 @@ Result<std::unique_ptr<StockRunner>> StockRunner::Create(const Graph& graph,
     SWITCHYARD_ASSIGN(environment.workspace, XnnpackWorkspace::Create());
   }
   for (const Step& step : runner->plan_.steps) {
-    std::unique_ptr<StockStep> created;
+    std::unique_ptr<StepRunner> created;
     if (const auto* island = std::get_if<IslandStep>(&step)) {
       SWITCHYARD_ASSIGN(created, CreateIsland(graph, *island, during_creation, environment));
     } else {
@@ -115,7 +115,7 @@ Result<std::vector<Tensor>> StockRunner::Run(const std::vector<Tensor>& inputs) 
   std::vector<Dims> external_dims(graph_.num_externals);
   for (size_t i = 0; i < inputs.size(); ++i) external_dims[i] = inputs[i].dims;
   SWITCHYARD_ASSIGN(const std::vector<Dims> shapes, InferShapes(graph_, external_dims));
-  for (const auto& step : steps_) SWITCHYARD_TRY(step->Reshape(shapes));
+  for (const auto& step : steps_) SWITCHYARD_TRY(step->Reshape(shapes, {}));
 
   std::vector<std::vector<std::byte>> memory(graph_.values.size());
   std::vector<void*> data(graph_.values.size(), nullptr);
@@ -137,7 +137,7 @@ Result<std::vector<Tensor>> StockRunner::Run(const std::vector<Tensor>& inputs) 
       std::ranges::copy(bytes, memory[i].begin());
     }
   }
-  for (const auto& step : steps_) SWITCHYARD_TRY(step->Run(data));
+  for (const auto& step : steps_) SWITCHYARD_TRY(step->Run({.values = data}));
 
   std::vector<Tensor> tensors(graph_.num_externals);
   for (ValueIndex i = 0; i < graph_.values.size(); ++i) {

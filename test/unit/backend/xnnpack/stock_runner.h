@@ -79,7 +79,7 @@ class StockRunner {
   pthreadpool* pool_ = nullptr;
   std::vector<std::vector<std::byte>> kept_;
   std::vector<const std::byte*> constant_data_;
-  std::vector<std::unique_ptr<StockStep>> steps_;
+  std::vector<std::unique_ptr<StepRunner>> steps_;
 };
 
 // One run; a failure to create, or to run, is an error.
