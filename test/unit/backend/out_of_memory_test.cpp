@@ -226,8 +226,8 @@ TEST(OutOfMemory, FirstLoadOfAProcess) {
   }
 }
 
-// The rows that every CPU has: rows of activations packed by each block and for several nodes, taps,
-// slices of a computed operand.
+// The rows that every CPU has: rows of activations packed by each block and for several nodes,
+// taps, slices of a computed operand.
 TEST(OutOfMemory, PackedSteps) {
   for (const char* name : {"qkv.qd8", "bmm.fp32.dynamic", "conv.fp32.3x3", "fc.qb4w_32"}) {
     FailEverywhere(MakeSubject(name, "reference"));

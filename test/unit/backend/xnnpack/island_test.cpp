@@ -201,7 +201,7 @@ TEST(Island, RunWithoutReshapeIsAnError) {
       CreateIsland(graph, std::get<IslandStep>(plan.steps[0]), constants, environment);
   ASSERT_TRUE(island) << island.error().message;
   const std::vector<void*> data(graph.values.size(), nullptr);
-  const Status status = (*island)->Run(data);
+  const Status status = (*island)->Run({.values = data});
   ASSERT_FALSE(status);
   EXPECT_EQ(status.error().code, ErrorCode::kInvalidState);
 }
