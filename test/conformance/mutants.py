@@ -41,12 +41,12 @@ MUTANTS = [
            "stage.quantized_max = 127;",
            "fc.pqs8_qc8w.*"),
     Mutant("group offset", "backend/packed/convolution.cpp",
-           "base + group * problem_.channels_per_tap * element_bytes_,",
-           "base,",  # every group reads the channels of the first
+           ".lhs = input + group * problem().channels_per_tap * lhs_element_bytes(),",
+           ".lhs = input,",  # every group reads the channels of the first
            "conv.pf32.*"),
-    Mutant("stale pack", "backend/packed/batch_matrix_multiply.cpp",
-           "} else if (*packed_b != b_index) {",
-           "} else if (*packed_b == ~size_t{0}) {",  # the slice before is still there
+    Mutant("stale pack", "backend/packed/multiply_step.cpp",
+           "if (rhs != packed_rhs) PackComputedRhs(",
+           "if (packed_rhs == SIZE_MAX) PackComputedRhs(",  # the slice before is still there
            "bmm.pf32.*"),
     Mutant("swapped nibble", "kernels/kleidiai/qp8_f32_qb4w.cpp",
            '{.row = "qp8_f32_qb4w_dotprod_16x4",\n'
@@ -63,29 +63,67 @@ MUTANTS = [
            "weight_scales[weight_scales.size() > 1 ? i / 2 : 0]",  # its neighbour's
            "fc.pqs8_qc8w.*"),
     Mutant("lost padding", "backend/packed/convolution.cpp",
-           "y + ky * a.dilation_height - a.padding_top;",
-           "y + ky * a.dilation_height;",
+           "out * axis.stride + tap * axis.dilation - axis.padding;",
+           "out * axis.stride + tap * axis.dilation;",
            "conv.pf32.*"),
-    Mutant("off-by-one tile", "backend/packed/tiles.cpp",
-           "std::min(m, (task + 1) * blocks / tasks * gemm.m_step());",
+    Mutant("off-by-one tile", "backend/packed/multiply_step.cpp",
+           "block.m = std::min(blocking.mc, step_.problem().m - m0);",
            # The last row of a block that is full.
-           "std::min(m, (task + 1) * blocks / tasks * gemm.m_step() - 1);",
+           "block.m = std::min(blocking.mc - 1, step_.problem().m - m0);",
            "fc.qp8_f32_qc8w.*"),
-    Mutant("worker count asked twice", "backend/packed/convolution.cpp",
-           "const size_t tasks = std::min(workers_.kernel, items);",
+    Mutant("worker count asked twice", "backend/packed/multiply_step.cpp",
+           "tasks = std::min(memory_.tasks, blocks);",
            # Its scratch memory is for as many workers as there were at load.
-           "const size_t tasks = std::min(NumThreads(workers_.thread_pool), items);",
-           target="thread_count_test", test="^thread_count_test$"),
+           "tasks = std::min(NumThreads(thread_pool_), blocks);",
+           preset="amd64", target="thread_count_test", test="^thread_count_test$"),
     Mutant("stale indirection", "backend/xnnpack/renewed_island.cpp",
            "(channels_ != 0 && channels != channels_)",
            "(channels_ != 0 && false)",  # the addresses of the first channels
            preset="amd64", target="stock_steps_test", test="^stock_steps_test$"),
     Mutant("lock not released", "backend/compiled_delegate.cpp",
-           "std::lock_guard workspace_lock(workspace_->mutex);",
+           "std::lock_guard workspace_lock(model_->workspace->mutex);",
            # As if compiled without exceptions: not while one unwinds.
            "const auto unlock = [](std::mutex* m) { if (!std::uncaught_exceptions()) m->unlock(); };\n"
-           "  workspace_->mutex.lock();\n"
-           "  const std::unique_ptr<std::mutex, decltype(unlock)> workspace_lock(&workspace_->mutex,\n"
+           "  model_->workspace->mutex.lock();\n"
+           "  const std::unique_ptr<std::mutex, decltype(unlock)> workspace_lock(&model_->workspace->mutex,\n"
            "                                                                    unlock);",
            preset="amd64", target="out_of_memory_test", test="^out_of_memory_test$"),
+
+    # Of what all kernels share: natively, by the rows that every CPU has.
+    Mutant("dropped piece", "backend/packed/multiply_step.cpp",
+           "for (block.k0 = 0; block.k0 < problem.k; block.k0 += blocking.kc) {",
+           # The last one, where there are two or more.
+           "for (block.k0 = 0; block.k0 == 0 || block.k0 + blocking.kc < problem.k;\n"
+           "         block.k0 += blocking.kc) {",
+           preset="amd64", test="^conformance.rows.pf16_reference$"),
+    Mutant("raw row one beyond", "kernels/reference/reference.cpp",
+           "const std::byte* row = rows->base + i * rows->stride;",
+           "const std::byte* row = rows->base + (i + 1) * rows->stride;",
+           preset="amd64", test="^conformance.rows.pf32_reference$"),
+    Mutant("two tasks on one tile", "backend/packed/multiply_step.cpp",
+           "for (size_t block = t * blocks / tasks;",
+           "for (size_t block = t * blocks / tasks - (t > 0 ? 1 : 0);",
+           preset="amd64-tsan", target="packed_threads_test", test="^packed_threads_test$"),
+    Mutant("stale taps", "backend/packed/convolution.cpp",
+           "if (table_bytes() == 0) return {};",
+           "if (table_bytes() == 0 || table_.pixels != 0) return {};",  # those of the first shape
+           preset="amd64", test="^conformance.rows.pf32_reference$"),
+    Mutant("ignored yield", "kernels/gemm/select.cpp",
+           "return y.cpu(host) && (",
+           "return false && y.cpu(host) && (",
+           preset="amd64", target="select_test", test="^select_test$"),
+    # What the sanitizers see of them.
+    Mutant("race on a shared pack", "backend/packed/runner.cpp",
+           "const size_t m0 = task * steps / tasks * layout.m_step();",
+           # The step before is another task's.
+           "const size_t m0 = (task * steps / tasks - (task > 0 ? 1 : 0)) * layout.m_step();",
+           preset="amd64-tsan", target="packed_threads_test", test="^packed_threads_test$"),
+    Mutant("scratch off by one", "backend/plan/packed_memory.cpp",
+           "AddPart(bytes, PackedRowsBytes(layout, rows));",
+           "AddPart(bytes, PackedRowsBytes(layout, rows - 1));",
+           preset="amd64", target="packed_threads_test", test="^packed_threads_test$"),
+    Mutant("wrong tail", "kernels/reference/reference.cpp",
+           "for (size_t j = 0; j < n; ++j) PackColumn(",
+           "for (size_t j = 0; j + 1 < n || j == 0; ++j) PackColumn(",  # without the last column
+           preset="amd64", test="^conformance.rows.pqs8_qc8w_reference$"),
 ]

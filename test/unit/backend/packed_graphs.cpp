@@ -79,17 +79,19 @@ std::vector<std::byte> Random(DataType type, size_t count, uint32_t seed) {
   return bytes;
 }
 
-Graph FullyConnected(Variant variant, size_t m, size_t n, size_t k) {
+Graph FullyConnected(Variant variant, size_t m, size_t n, size_t k, size_t readers) {
   test::GraphBuilder b;
   const DataType type = ActivationType(variant);
   ValueIndex x = b.Input(type, {m, k}, InputQuantization(variant));
-  const ValueIndex y = b.Output(type, {m, n}, OutputQuantization(variant));
   if (variant == Variant::kQp8F32Qc8w || variant == Variant::kQp8F32Qb4w) {
     const ValueIndex quantized = b.Internal(kQDInt8, {m, k}, PerTokenQuantization{1});
     b.Add(NodeKind::kConvert, {x}, {quantized});
     x = quantized;
   }
-  b.Add(NodeKind::kFullyConnected, {x, Weights(b, variant, {n, k}), Bias(b, variant, n)}, {y});
+  for (size_t i = 0; i < readers; ++i) {
+    const ValueIndex y = b.Output(type, {m, n}, OutputQuantization(variant));
+    b.Add(NodeKind::kFullyConnected, {x, Weights(b, variant, {n, k}), Bias(b, variant, n)}, {y});
+  }
   return b.Build();
 }
 

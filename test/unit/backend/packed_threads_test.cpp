@@ -81,7 +81,8 @@ class PackedThreads : public testing::TestWithParam<std::string> {
       context.load_options["sme_threads"] = setting.sme_threads;
       auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
       ASSERT_TRUE(runner) << runner.error().ToString();
-      ASSERT_EQ(LoadedReport(*runner->handle()).NumPacked(), 1u);
+      const RouteReport& report = LoadedReport(*runner->handle());
+      ASSERT_EQ(report.NumPacked(), report.NumJudged());
       for (size_t i = 0; i < num_runs; ++i) {
         const std::vector<std::byte> out = Run(*runner, inputs[i]);
         if (expected.size() < num_runs) {
@@ -135,6 +136,16 @@ TEST_P(PackedThreads, FullyConnected) {
   if (kernel().gemv_only) return check(7, k, {1});
   check(7, is_int4 ? 32 : 5, {3});
   check(5 * n_step() + 3, k, {1, m_step() + 1, 3 * m_step() + 3});
+}
+
+// Two that read one activation: its rows are packed once, by a step of all threads.
+TEST_P(PackedThreads, SharedPack) {
+  const bool is_int4 = kernel().variant == Variant::kQp8F32Qb4w;
+  if (kernel().gemv_only || kernel().lhs == LhsForm::kRaw) GTEST_SKIP() << "nothing to share";
+  const std::vector<size_t> rows = {1, m_step() + 1, 5 * m_step() + 3};
+  Check("two readers",
+        test::FullyConnected(kernel().variant, rows.back(), n_step() + 3, is_int4 ? 64 : 37, 2),
+        rows);
 }
 
 TEST_P(PackedThreads, Convolution) {
