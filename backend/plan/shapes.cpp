@@ -5,6 +5,7 @@
 
 #include "backend/plan/shape_rules.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/format.h"
 
 namespace switchyard {
 namespace {
@@ -13,7 +14,6 @@ constexpr ShapeRule kRules[] = {
 #define SWITCHYARD_NODE_KIND(kind, min_inputs, max_inputs, num_outputs, attributes, flags, shape, \
                              ...)                                                                 \
   ShapeOf##shape,
-#include "runtime/base/format.h"
 #include "schema/node_kinds.inc"
 #undef SWITCHYARD_NODE_KIND
 };

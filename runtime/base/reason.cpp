@@ -1,11 +1,12 @@
 #include "runtime/base/reason.h"
 
+#include "runtime/base/format.h"
+
 namespace switchyard {
 namespace {
 
 constexpr ReasonRow kCatalogue[] = {
 #define SWITCHYARD_REASON(symbol, id, what, hint) {ReasonId::symbol, id, what, hint},
-#include "runtime/base/format.h"
 #include "runtime/base/reasons.inc"
 #undef SWITCHYARD_REASON
 };
