@@ -77,16 +77,17 @@ void ReferenceGemm::Gemm(const GemmBlock& block, const OutputStage& stage) const
   for (size_t i = 0; i < block.m; ++i) {
     for (size_t j = 0; j < block.n; ++j) {
       const std::byte* column = block.rhs + layout_.RhsOffset(block.n0 + j);
-      std::byte* sums = block.sums + i * block.sums_stride + j * sizeof(Sum);
+      // Of a product in one piece there are no sums to keep.
+      const size_t kept = i * block.sums_stride + j * sizeof(Sum);
       Sum sum;
       if (block.k0 == 0) {
         sum = Begin(column);
       } else {
-        std::memcpy(&sum, sums, sizeof(sum));
+        std::memcpy(&sum, block.sums + kept, sizeof(sum));
       }
       sum = AddRow(sum, block, i, column);
       if (block.k0 + block.k < problem_.k) {
-        std::memcpy(sums, &sum, sizeof(sum));
+        std::memcpy(block.sums + kept, &sum, sizeof(sum));
       } else {
         const std::byte* row = packed == nullptr ? nullptr : packed->data + layout_.LhsOffset(i);
         Store(sum, row, column, stage,
