@@ -11,11 +11,9 @@
 #include "backend/loaded_model.h"
 #include "backend/packed/runner.h"
 #include "backend/parallel/parallel.h"
-#include "backend/plan/decompose.h"
 #include "backend/plan/emptiness.h"
-#include "backend/plan/fuse.h"
-#include "backend/plan/make_report.h"
 #include "backend/plan/shapes.h"
+#include "backend/plan_graph.h"
 #include "backend/xnnpack/stock_step.h"
 #include "kernels/cpu/sme_units.h"
 #include "schema/payload.h"
@@ -36,26 +34,20 @@ class Loader {
       : model_(model), context_(context), weights_(weights) {}
 
   Status Load(std::span<const std::byte> payload) {
-    SWITCHYARD_TRY(Parse(payload));
-    SWITCHYARD_TRY(Judge());
-    FitAndPlan();
+    SWITCHYARD_TRY(PlanPayload(payload));
     OpenStore();
     model_.constant_data.assign(model_.graph.values.size(), nullptr);
     SWITCHYARD_TRY(PrepareConstants());
     SWITCHYARD_TRY(KeepWeightsOfMixedIslands());
     SWITCHYARD_TRY(CreateSteps());
-    Report();
+    ReportWeights();
     ReleaseConstants();
     return {};
   }
 
  private:
-  // The graph, as it is planned, and its bounds.
-  Status Parse(std::span<const std::byte> payload);
-  // Routes for this CPU.
-  Status Judge();
-  // The plan, whose kernels fit the memory; nothing is packed yet.
-  void FitAndPlan();
+  // The graph, what runs where on this CPU, and the report of it; nothing is packed yet.
+  Status PlanPayload(std::span<const std::byte> payload);
   void OpenStore();
   // The constants' bytes by value, those that outlive the load in kept_constants, the others as
   // they are or, misaligned, in temporary_.
@@ -74,51 +66,35 @@ class Loader {
   Status CreateSteps();
   Result<std::unique_ptr<StepRunner>> CreateStock(const Step& step,
                                                   const StockEnvironment& environment) const;
-  void Report();
+  void ReportWeights();
   // What is left of the constants is in packed weights and kept_constants.
   void ReleaseConstants();
 
   LoadedModel& model_;
   const InitContext& context_;
   WeightsCache& weights_;
-  std::vector<Dims> bounds_;  // by value
   ConstantData constants_;
   std::vector<AlignedBuffer> temporary_;
 };
 
-Status Loader::Parse(std::span<const std::byte> payload) {
-  Graph& graph = model_.graph;
-  SWITCHYARD_ASSIGN(graph, ReadPayload(payload, context_.named_data));
-  DecomposeGraph(graph);
-  FuseGraph(graph);
-  SWITCHYARD_ASSIGN(const std::vector<ShapeRange> ranges, FinalizeShapes(graph));
-  bounds_ = UpperEnds(ranges);
-  // What no input gets along without. Bounds may be far above what is ever run: what an execute
-  // needs beyond is refused then.
-  const uint64_t limit = model_.options.max_workspace_bytes;
-  SWITCHYARD_TRY(CheckFootprint(graph, LowerEnds(ranges), limit));
-  return CheckRepeatedWeights(graph, limit);
-}
-
-Status Loader::Judge() {
+Status Loader::PlanPayload(std::span<const std::byte> payload) {
   const LoadOptions& options = model_.options;
+  SWITCHYARD_ASSIGN(model_.graph, ReadPayload(payload, context_.named_data));
   SWITCHYARD_ASSIGN(const CpuFeatures allowed, MaskCpu(options.cpu_features, HostCpuFeatures()));
   model_.cpu = {HostCpuFeatures(), allowed};
   model_.workers = {
       .threads = NumThreads(model_.services.thread_pool),
       .sme_threads = options.sme_threads != 0 ? options.sme_threads : NumSmeUnits(),
   };
-  SWITCHYARD_ASSIGN(model_.routes, RouteGraph(model_.graph, GraphIndex(model_.graph), bounds_,
-                                              KernelTable(), model_.cpu, options.routes));
+  const PlanRequest request{.routes = options.routes,
+                            .max_workspace_bytes = options.max_workspace_bytes,
+                            .workers = model_.workers};
+  SWITCHYARD_ASSIGN(PlannedGraph planned, PlanGraph(model_.graph, model_.cpu, request));
+  SWITCHYARD_TRY(CheckRepeatedWeights(model_.graph, options.max_workspace_bytes));
+  model_.report = ReportPlan(model_.graph, planned, model_.cpu, request);
+  model_.routes = std::move(planned.routes);
+  model_.plan = std::move(planned.plan);
   return {};
-}
-
-void Loader::FitAndPlan() {
-  const LoadOptions& options = model_.options;
-  model_.plan = FitPlan(
-      model_.graph, NodesWithStandaloneStep(model_.graph, model_.cpu), model_.routes, bounds_,
-      model_.packed_host(),
-      {.limit = options.max_workspace_bytes, .is_forced = !options.routes.force_kernel.empty()});
 }
 
 void Loader::OpenStore() {
@@ -254,10 +230,8 @@ Result<std::unique_ptr<StepRunner>> Loader::CreateStock(const Step& step,
                              environment);
 }
 
-void Loader::Report() {
+void Loader::ReportWeights() {
   RouteReport& report = model_.report;
-  report = MakeReport(model_.graph, bounds_, model_.routes, model_.plan, model_.cpu, model_.workers,
-                      StockRemedies(model_.graph, model_.cpu));
   for (const auto& step : model_.steps) {
     for (const auto& weights : step->weights()) {
       report.packed_weight_bytes += weights->bytes.size();

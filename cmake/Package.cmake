@@ -28,6 +28,7 @@ set(rooms
     rules
     parallel
     plan
+    plan_graph
     packed
     remedies
     xnnpack

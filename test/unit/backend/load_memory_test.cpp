@@ -95,7 +95,7 @@ void CheckLoad(const Setting& setting, size_t rows, size_t* num_packed) {
     EXPECT_GE(allocator.live(), report.packed_weight_bytes);
 
     // What explain says of the same options.
-    ExplainRequest request;
+    PlanRequest request;
     request.routes.force_kernel = setting.kernel;
     request.max_workspace_bytes = static_cast<uint64_t>(setting.limit);
     const auto explained =

@@ -360,7 +360,7 @@ TEST(MemoryLimit, BoundsFarAboveUseAreNotCounted) {
     auto runner = BlobRunner::Load(SwitchyardBackend(), payload->bytes, context);
     ASSERT_TRUE(runner) << runner.error().ToString();
     // As `explain` says, whatever the bounds need.
-    ExplainRequest request;
+    PlanRequest request;
     request.routes.packed_kernels = packed;
     request.max_workspace_bytes = uint64_t{1} << 20;
     const auto explained =

@@ -124,7 +124,7 @@ TEST(StockRoute, WithoutAMaskPackingOffIsOneIsland) {
 
 TEST(StockRoute, ExplainedOnAnyHost) {
   const auto explain = [](const MaskedCpu& cpu, bool packed_kernels) {
-    ExplainRequest request;
+    PlanRequest request;
     request.routes.packed_kernels = packed_kernels;
     const auto report = ExplainGraph(Product(), cpu, request);
     EXPECT_TRUE(report) << report.error().ToString();
