@@ -92,8 +92,8 @@ class Convolution final : public MultiplyStep {
             .out = output + group * problem().n * output_element_bytes()};
   }
 
-  Taps TapsAt(const std::byte* base) const override {
-    return {.table = &table_, .base = base, .padding = padding_.data(), .first_row = 0};
+  Taps TapsAt(const std::byte* base, size_t first_row) const override {
+    return {.table = &table_, .base = base, .padding = padding_.data(), .first_row = first_row};
   }
 
   const ConvolutionAttributes attributes_;

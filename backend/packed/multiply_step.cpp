@@ -122,34 +122,35 @@ class MultiplyStep::Task {
     return packed;
   }
 
-  Lhs Rows(const Slice& at, size_t slice, size_t m_block, size_t m0, size_t m) {
+  // Rows from m0 on, as they lie in memory.
+  Lhs RawLhs(const Slice& at, size_t m0) const {
+    if (step_.problem().op == GemmOperator::kConv2d) return step_.TapsAt(at.lhs, m0);
     const size_t stride = step_.problem().k * step_.lhs_element_bytes_;
-    const bool is_convolution = step_.problem().op == GemmOperator::kConv2d;
+    return RawRows{.base = at.lhs + m0 * stride, .stride = stride};
+  }
+
+  Lhs Rows(const Slice& at, size_t slice, size_t m_block, size_t m0, size_t m) {
+    if (step_.memory_.lhs == LhsSource::kRaw) return RawLhs(at, m0);
     if (step_.memory_.lhs == LhsSource::kSharedPack) {
       return PackedRows{data_.packed_lhs[*step_.step_.packed_lhs] + gemm_.layout().LhsOffset(m0)};
     }
-    Taps taps;
-    if (is_convolution) {
-      taps = step_.TapsAt(at.lhs);
-      taps.first_row = m0;
-    }
-    const RawRows rows{.base = at.lhs + (is_convolution ? 0 : m0 * stride), .stride = stride};
-    if (step_.memory_.lhs == LhsSource::kRaw) {
-      if (is_convolution) return taps;
-      return rows;
-    }
     std::byte* const packed = scratch_ + step_.memory_.rows_offset;
-    if (packed_slice_ == slice && packed_block_ == m_block) return PackedRows{packed};
-    if (is_convolution) {
-      gemm_.PackTaps(taps, m, scratch_, packed);
-    } else if (step_.IsGemv()) {
-      gemm_.PackGemvRow(rows.base, scratch_, packed);
-    } else {
-      gemm_.PackRows(rows, m, scratch_, packed);
+    if (packed_slice_ != slice || packed_block_ != m_block) {
+      Pack(RawLhs(at, m0), m, packed);
+      packed_slice_ = slice;
+      packed_block_ = m_block;
     }
-    packed_slice_ = slice;
-    packed_block_ = m_block;
     return PackedRows{packed};
+  }
+
+  void Pack(const Lhs& raw, size_t m, std::byte* packed) const {
+    if (const auto* taps = std::get_if<Taps>(&raw)) {
+      gemm_.PackTaps(*taps, m, scratch_, packed);
+    } else if (step_.IsGemv()) {
+      gemm_.PackGemvRow(std::get<RawRows>(raw).base, scratch_, packed);
+    } else {
+      gemm_.PackRows(std::get<RawRows>(raw), m, scratch_, packed);
+    }
   }
 
   static constexpr size_t kNone = SIZE_MAX;

@@ -43,8 +43,8 @@ class MultiplyStep : public PackedRunner {
     std::byte* out;        // its first element
   };
   virtual Slice SliceAt(size_t i, const StepData& data) const = 0;
-  // Of a Conv2d: taps from `base` on.
-  virtual Taps TapsAt(const std::byte* /*base*/) const { return {}; }
+  // Of a Conv2d: taps from `base` on, of rows from `first_row` on.
+  virtual Taps TapsAt(const std::byte* /*base*/, size_t /*first_row*/) const { return {}; }
   // Of a computed right-hand side: slice i of it.
   virtual RhsSource ComputedRhs(size_t /*i*/, const StepData& /*data*/) const { return {}; }
   // Where there is nothing to multiply: an operand or the output is empty.

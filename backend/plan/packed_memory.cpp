@@ -16,14 +16,13 @@
 namespace switchyard {
 namespace {
 
-constexpr size_t kAlignment = 64;  // of the parts of scratch memory
 // No tensor that has an address has more elements; what a file claims may be more.
 constexpr size_t kMaxElements = size_t{1} << 48;
 
-// Adds a part behind what there is; nothing once it cannot be counted.
+// Adds a part of scratch memory behind what there is; nothing once it cannot be counted.
 std::optional<size_t> AddPart(std::optional<size_t> bytes, size_t part) {
   if (!bytes || part == SIZE_MAX) return std::nullopt;
-  const auto rounded = CheckedRoundUp(part, kAlignment);
+  const auto rounded = CheckedRoundUp(part, kArenaAlignment);
   return rounded ? CheckedAdd(*bytes, *rounded) : std::nullopt;
 }
 
@@ -92,11 +91,9 @@ PackedStepMemory MeasurePackedStep(const Graph& graph, const PackedStep& step, c
 
   const PackedLayout layout(row, problem, host.cpu.streaming_vector_bits / 32);
   const LhsForm form = layout.UsesGemv(problem.m) ? row.gemv.lhs : row.lhs;
-  memory.lhs = step.lhs;
-  if (form == LhsForm::kRaw) memory.lhs = LhsSource::kRaw;
-  if (form == LhsForm::kPacked && step.lhs == LhsSource::kRaw) {
-    memory.lhs = LhsSource::kPackPerBlock;
-  }
+  memory.lhs = form == LhsForm::kRaw         ? LhsSource::kRaw
+               : step.packed_lhs.has_value() ? LhsSource::kSharedPack
+                                             : LhsSource::kPackPerBlock;
   const size_t workers = WorkersOf(row, host.workers);
   memory.blocking = ChooseBlocking(row, problem, problem.m, host.cpu, workers, memory.lhs);
   const Blocking& blocking = memory.blocking;

@@ -142,10 +142,7 @@ class Planner {
     for (const ValueIndex input : node.inputs) {
       if (!graph_.values[input].constant) step.inputs.push_back(Source(input));
     }
-    const KernelRow& kernel = *routes_[route].kernel;
-    step.lhs = kernel.lhs == LhsForm::kRaw ? LhsSource::kRaw : LhsSource::kPackPerBlock;
     if (SharesPacks(routes_[route]) && packs_[PackOf(n)].readers > 1) {
-      step.lhs = LhsSource::kSharedPack;
       size_t& index = packs_[PackOf(n)].index;
       if (index == kNoPack) {
         index = plan_.packed_lhs.size();

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "backend/plan/route.h"
-#include "kernels/gemm/blocking.h"
 #include "kernels/gemm/row.h"
 #include "schema/graph.h"
 
@@ -45,8 +44,8 @@ struct PackedStep {
   NodeIndex node;
   std::vector<ValueIndex> inputs;  // not constant; what is under a Convert to a quantized type
   ValueIndex output;
-  LhsSource lhs = LhsSource::kPackPerBlock;  // of more than one row
-  std::optional<size_t> packed_lhs = {};     // index into Plan::packed_lhs: of kSharedPack
+  // Index into Plan::packed_lhs; absent where the step packs its rows, or reads them raw.
+  std::optional<size_t> packed_lhs = {};
 };
 
 using Step = std::variant<IslandStep, StockOperatorStep, PackLhsStep, PackedStep>;
