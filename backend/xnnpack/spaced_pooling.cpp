@@ -13,25 +13,10 @@
 namespace switchyard {
 namespace {
 
-// How elements become numbers that compare as they do, and back.
-struct AsF32 {
-  using Element = float;
-  static float Load(float element) { return element; }
-  static float Store(float number) { return number; }
-};
-struct AsF16 {
-  using Element = uint16_t;
-  static float Load(uint16_t bits) { return F32FromF16(bits); }
-  static uint16_t Store(float number) { return F16FromF32(number); }
-};
-struct AsBF16 {
-  using Element = uint16_t;
-  static float Load(uint16_t bits) { return F32FromBF16(bits); }
-  static uint16_t Store(float number) { return BF16FromF32(number); }
-};
+// Integers, as F32Elements has floats.
 template <typename T>
-struct AsInteger {
-  using Element = T;
+struct IntegerElements {
+  using Bits = T;
   static float Load(T element) { return element; }
   static T Store(float number) { return static_cast<T>(number); }
 };
@@ -89,19 +74,19 @@ class SpacedPooling final : public StepRunner {
     }
     switch (type_) {
       case DataType::kF32:
-        RunAs<AsF32>(from, to, indices);
+        RunAs<F32Elements>(from, to, indices);
         return {};
       case DataType::kF16:
-        RunAs<AsF16>(from, to, indices);
+        RunAs<F16Elements>(from, to, indices);
         return {};
       case DataType::kBF16:
-        RunAs<AsBF16>(from, to, indices);
+        RunAs<BF16Elements>(from, to, indices);
         return {};
       case DataType::kQInt8:
-        RunAs<AsInteger<int8_t>>(from, to, indices);
+        RunAs<IntegerElements<int8_t>>(from, to, indices);
         return {};
       default:
-        RunAs<AsInteger<uint8_t>>(from, to, indices);
+        RunAs<IntegerElements<uint8_t>>(from, to, indices);
         return {};
     }
   }
@@ -118,15 +103,15 @@ class SpacedPooling final : public StepRunner {
   void RunAs(const void* from, void* to, int32_t* indices) const {
     ParallelFor(thread_pool_, to_[0], to_[1], 1, 1, [&](size_t image, size_t y, size_t, size_t) {
       const size_t row = (image * to_[1] + y) * to_[2] * to_[3];
-      PoolRow<Type>(
-          static_cast<const Type::Element*>(from) + image * from_[1] * from_[2] * from_[3], y,
-          static_cast<Type::Element*>(to) + row, indices == nullptr ? nullptr : indices + row);
+      PoolRow<Type>(static_cast<const Type::Bits*>(from) + image * from_[1] * from_[2] * from_[3],
+                    y, static_cast<Type::Bits*>(to) + row,
+                    indices == nullptr ? nullptr : indices + row);
     });
   }
 
   // `indices` may be null.
   template <typename Type>
-  void PoolRow(const Type::Element* image, size_t y, Type::Element* to, int32_t* indices) const {
+  void PoolRow(const Type::Bits* image, size_t y, Type::Bits* to, int32_t* indices) const {
     const Taps rows =
         TapsOf(y, from_[1], top_, pool_.stride_height, pool_.pooling_height, pool_.dilation_height);
     for (size_t x = 0; x < to_[2]; ++x) {
@@ -166,7 +151,7 @@ class SpacedPooling final : public StepRunner {
     size_t tap = 0;
   };
   template <typename Type>
-  Largest LargestOf(const Type::Element* channel, const Taps& rows, const Taps& columns) const {
+  Largest LargestOf(const Type::Bits* channel, const Taps& rows, const Taps& columns) const {
     Largest largest;
     bool is_first = true;
     for (size_t j = 0; j < columns.count; ++j) {

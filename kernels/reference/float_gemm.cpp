@@ -16,18 +16,6 @@
 namespace switchyard::reference {
 namespace {
 
-// How one type of element is kept.
-struct F32 {
-  using Bits = float;
-  static float Load(Bits bits) { return bits; }
-  static Bits Store(float value) { return value; }
-};
-struct F16 {
-  using Bits = uint16_t;
-  static float Load(Bits bits) { return F32FromF16(bits); }
-  static Bits Store(float value) { return F16FromF32(value); }
-};
-
 template <typename Element>
 class FloatGemm final : public ReferenceGemm {
   using Bits = typename Element::Bits;
@@ -87,8 +75,8 @@ class FloatGemm final : public ReferenceGemm {
 }  // namespace
 
 std::unique_ptr<PackedGemm> MakeFloatGemm(const KernelRow& row, const GemmProblem& problem) {
-  if (row.variant == Variant::kPf32) return std::make_unique<FloatGemm<F32>>(row, problem);
-  return std::make_unique<FloatGemm<F16>>(row, problem);
+  if (row.variant == Variant::kPf32) return std::make_unique<FloatGemm<F32Elements>>(row, problem);
+  return std::make_unique<FloatGemm<F16Elements>>(row, problem);
 }
 
 }  // namespace switchyard::reference

@@ -68,4 +68,22 @@ constexpr uint16_t BF16FromF32(float value) {
 // Exact.
 constexpr float F32FromBF16(uint16_t bits) { return std::bit_cast<float>(uint32_t{bits} << 16); }
 
+// How the elements of a float type are kept, for code that serves several of them: numbers of f32,
+// each rounded where it is stored.
+struct F32Elements {
+  using Bits = float;
+  static constexpr float Load(Bits bits) { return bits; }
+  static constexpr Bits Store(float number) { return number; }
+};
+struct F16Elements {
+  using Bits = uint16_t;
+  static constexpr float Load(Bits bits) { return F32FromF16(bits); }
+  static constexpr Bits Store(float number) { return F16FromF32(number); }
+};
+struct BF16Elements {
+  using Bits = uint16_t;
+  static constexpr float Load(Bits bits) { return F32FromBF16(bits); }
+  static constexpr Bits Store(float number) { return BF16FromF32(number); }
+};
+
 }  // namespace switchyard

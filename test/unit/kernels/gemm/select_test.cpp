@@ -10,6 +10,7 @@
 
 #include "kernels/cpu/mask.h"
 #include "runtime/base/reason.h"
+#include "test/unit/kernels/gemm/problems.h"
 
 namespace switchyard {
 namespace {
@@ -26,29 +27,11 @@ CpuFeatures Cpu(std::string_view text) {
 
 // A problem as the rules make it for an ordinary node.
 GemmProblem Problem(Variant variant, GemmOperator op) {
-  using enum DataType;
-  GemmProblem problem{.op = op, .variant = variant, .m = 32, .n = 48, .k = 288};
+  GemmProblem problem = test::ProblemOf(variant, 32, 48, 288);
+  problem.op = op;
   if (op == kConv2d) {
     problem.taps = 9;
     problem.channels_per_tap = 32;
-  }
-  switch (variant) {
-    case Variant::kPf32:
-      break;
-    case Variant::kPf16:
-      problem.lhs_type = problem.rhs_type = problem.output_type = kF16;
-      break;
-    case Variant::kQp8F32Qc8w:
-      problem.rhs_type = kQCInt8;
-      break;
-    case Variant::kPqs8Qc8w:
-      problem.lhs_type = problem.output_type = kQInt8;
-      problem.rhs_type = kQCInt8;
-      break;
-    case Variant::kQp8F32Qb4w:
-      problem.rhs_type = kQBInt4;
-      problem.block_length = 32;
-      break;
   }
   return problem;
 }

@@ -61,6 +61,7 @@
 #include "kai/ukernels/matmul/pack/kai_rhs_pack_nxk_x16p2vlx2b_x16_x16_sme.h"
 #include "kernels/kleidiai/rows.h"
 #include "test/unit/kernels/gemm/harness.h"
+#include "test/unit/kernels/gemm/problems.h"
 
 namespace switchyard::test {
 namespace {
@@ -153,26 +154,8 @@ class KleidiAiLayout : public testing::TestWithParam<std::string> {
   const KernelRow& kernel() { return FindKernel(GetParam()); }
 
   GemmProblem Problem(size_t n, size_t k, bool kxn, bool indirect) {
-    using enum DataType;
-    GemmProblem problem{.variant = kernel().variant, .m = 5, .n = n, .k = k, .rhs_is_kxn = kxn};
-    switch (kernel().variant) {
-      case Variant::kPf32:
-        break;
-      case Variant::kPf16:
-        problem.lhs_type = problem.rhs_type = problem.output_type = kF16;
-        break;
-      case Variant::kQp8F32Qc8w:
-        problem.rhs_type = kQCInt8;
-        break;
-      case Variant::kPqs8Qc8w:
-        problem.lhs_type = problem.output_type = kQInt8;
-        problem.rhs_type = kQCInt8;
-        break;
-      case Variant::kQp8F32Qb4w:
-        problem.rhs_type = kQBInt4;
-        problem.block_length = 32;
-        break;
-    }
+    GemmProblem problem = ProblemOf(kernel().variant, 5, n, k);
+    problem.rhs_is_kxn = kxn;
     if (indirect) {
       problem.op = GemmOperator::kConv2d;
       problem.taps = kTaps;
