@@ -335,11 +335,12 @@ int RunSuite(const Program& program, int argc, char** argv) {
                  "CPU features that the backend may use, as its option cpu_features takes them");
   app.add_option("--option", arguments.options, "KEY=VALUE of the backend's load options")
       ->allow_extra_args(false);
-  if (program.why_not_row) {
-    app.add_option(
-        "--row", arguments.row,
-        "force this row of the kernel table through the cases of its variant; exits with "
-        "77 where it cannot run");
+  if (!program.rows.empty()) {
+    app.add_option("--row", arguments.row,
+                   "force this row of the kernel table through the cases of its variant; exits "
+                   "with 77 where it cannot run")
+        ->check(CLI::IsMember(program.rows))
+        ->option_text("ROW");
   }
   app.add_option("--threads", arguments.threads, "of the backend's thread pool")
       ->check(CLI::Range(1, 1024))

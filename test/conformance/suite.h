@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "runtime/base/error.h"
 
@@ -23,8 +24,9 @@ struct Program {
   // Whether the known issues name all that the default backend does not support: a case beyond them
   // fails. Of another backend only what must pass has to be supported.
   bool lists_unsupported = false;
-  // Option --row: why the backend cannot run this row of its kernel table here; empty: it can.
-  // Null: there is no such table.
+  // Option --row: the rows of the backend's kernel table; none: there is no such option.
+  std::vector<std::string> rows = {};
+  // Why the backend cannot run one of them here; empty: it can.
   std::function<std::string(std::string_view row)> why_not_row = nullptr;
 };
 
