@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <regex>
@@ -11,7 +12,9 @@
 
 #include "backend/options.h"
 #include "backend/switchyard_backend.h"
+#include "test/bench/library_peers.h"
 #include "test/bench/measure.h"
+#include "test/bench/peer_process.h"
 #include "test/bench/table.h"
 
 namespace switchyard::bench {
@@ -24,7 +27,7 @@ struct Arguments {
   std::vector<std::filesystem::path> reports;
   size_t block_length = 32;
   size_t creations = Effort().creations;
-  bool quick = false, yields = false, rows = false;
+  bool quick = false, yields = false, rows = false, peers = false;
 };
 
 struct DestroyPool {
@@ -90,6 +93,12 @@ Result<std::vector<LoadOptionValues>> OptionSets(const Product& product,
   return sets;
 }
 
+// Beside this program.
+std::string PeerProgram() {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "gemm_bench_peer")
+      .string();
+}
+
 Status RunAll(const Arguments& arguments) {
   SWITCHYARD_ASSIGN(const std::vector<Shape> shapes, Shapes(arguments));
   SWITCHYARD_ASSIGN(const std::vector<Variant> variants, Variants(arguments));
@@ -102,18 +111,32 @@ Status RunAll(const Arguments& arguments) {
   }
   const std::regex filter(arguments.filter);
   std::vector<Measurement> measurements;
-  PrintHeader(std::cout);
+  std::vector<std::string> peers;
+  if (arguments.peers) {
+    peers.emplace_back("executorch");
+    for (const LibraryPeer& peer : LibraryPeers()) peers.emplace_back(peer.name);
+  }
+  TablePrinter table(std::cout, peers);
+  std::unique_ptr<PeerProcess> executorch;
   for (const Variant variant : variants) {
     for (const Shape& shape : shapes) {
       if (!Exists(variant, shape, arguments.block_length)) continue;
       Product product = MakeProduct(variant, shape, arguments.block_length);
       if (!std::regex_search(product.name(), filter)) continue;
       SWITCHYARD_ASSIGN(const std::vector<LoadOptionValues> sets, OptionSets(product, arguments));
+      if (arguments.peers && !sets.empty()) {
+        // A new one where it has ended, over one product.
+        if (executorch == nullptr || !executorch->SetProduct(product, arguments.block_length)) {
+          SWITCHYARD_ASSIGN(executorch, PeerProcess::Start(PeerProgram()));
+          SWITCHYARD_TRY(executorch->SetProduct(product, arguments.block_length));
+        }
+      }
       for (const LoadOptionValues& options : sets) {
         for (size_t i = 0; i < pools.size(); ++i) {
-          const Machine machine = {peaks, pools[i].get(), arguments.threads[i]};
+          const Machine machine = {peaks, pools[i].get(), arguments.threads[i], executorch.get(),
+                                   /*libraries=*/arguments.peers};
           SWITCHYARD_ASSIGN(Measurement measurement, Measure(product, options, machine, effort));
-          PrintLine(std::cout, measurement);
+          table.Print(measurement);
           measurements.push_back(std::move(measurement));
         }
       }
@@ -156,6 +179,8 @@ int main(int argc, char** argv) {
                  "Fresh creations that a ratio is the median of")
       ->check(CLI::Range(1, 1000));
   app.add_flag("--quick", arguments.quick, "One creation, one run: whether it works");
+  app.add_flag("--peers", arguments.peers,
+               "Also ExecuTorch's own backend, and the libraries that were found");
   app.add_option("--report", arguments.reports, "Files to write, .csv or .json");
   CLI11_PARSE(app, argc, argv);
   if (const switchyard::Status status = switchyard::bench::RunAll(arguments); !status) {

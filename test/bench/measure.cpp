@@ -8,6 +8,7 @@
 #include "backend/xnnpack/remedies.h"
 #include "kernels/gemm/row.h"
 #include "runtime/base/reason.h"
+#include "test/bench/library_peers.h"
 #include "test/bench/stock.h"
 
 namespace switchyard::bench {
@@ -67,12 +68,13 @@ void Describe(const NodeReport& node, Measurement& result) {
     result.tasks = kernel.tasks;
     const auto row = std::ranges::find(KernelTable(), kernel.name, &KernelRow::name);
     if (row != KernelTable().end()) result.tier = Name(row->tier);
-  } else if (const auto yields =
-                 std::ranges::find(node.rejected, true, &KernelRejection::may_be_forced);
-             yields != node.rejected.end()) {
-    result.why_stock = yields->name + ": " + yields->reason.ToString();
   } else if (!node.rejected.empty()) {
-    result.why_stock = "no row runs it on this CPU";
+    // The best that could run it, those of plain C++ apart.
+    const auto best = std::ranges::find_if(node.rejected, [](const KernelRejection& row) {
+      return row.may_be_forced && !row.name.ends_with("_reference");
+    });
+    result.why_stock = best == node.rejected.end() ? "no row for this CPU"
+                                                   : best->name + ": " + best->reason.ToString();
   } else if (!node.reasons.empty()) {
     result.why_stock = node.reasons.front().ToString();
   }
@@ -93,6 +95,25 @@ Result<std::optional<Ratio>> CompareProducts(Product& product, const LoadOptionV
       Compare(Maker(make),
               Maker([&] { return Stock::Make(product, pool, Stock::Counts::kProduct); }), effort));
   return ratio;
+}
+
+// `check` gives the seconds of a load.
+template <typename Check>
+PeerMeasurement MeasurePeer(std::string name, Check check, const MakeContender& ours,
+                            const MakeContender& peer, const Effort& effort) {
+  PeerMeasurement result = {.name = std::move(name)};
+  const Result<double> load = check();
+  if (!load) {
+    result.why_not = load.error().message;
+    return result;
+  }
+  result.load = *load;
+  if (Result<Ratio> ratio = Compare(ours, peer, effort)) {
+    result.ratio = *ratio;
+  } else {
+    result.why_not = ratio.error().message;
+  }
+  return result;
 }
 
 }  // namespace
@@ -135,10 +156,24 @@ Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
     SWITCHYARD_ASSIGN(result.product_ratio,
                       CompareProducts(product, options, machine.pool, effort));
   }
-  if (shape.m == 1) {
-    const uint64_t bytes = result.packed_bytes != 0 ? result.packed_bytes : result.raw_bytes;
-    result.read_bytes = machine.peaks.ReadBytesPerSecond(bytes, machine.threads);
+  if (machine.executorch != nullptr) {
+    PeerProcess& peer = *machine.executorch;
+    result.peers.push_back(MeasurePeer(
+        "executorch", [&] { return peer.Check(machine.threads); }, Maker(make_ours),
+        [&] { return peer.Create(machine.threads); }, effort));
   }
+  for (const LibraryPeer& peer :
+       machine.libraries ? LibraryPeers() : std::span<const LibraryPeer>()) {
+    const auto make = [&] { return peer.make(product, machine.threads); };
+    const auto check = [&]() -> Result<double> {
+      SWITCHYARD_ASSIGN(const auto made, Checked(product, make));
+      return made->load_seconds();
+    };
+    result.peers.push_back(
+        MeasurePeer(std::string(peer.name), check, Maker(make_ours), Maker(make), effort));
+  }
+  const uint64_t bytes = result.packed_bytes != 0 ? result.packed_bytes : result.raw_bytes;
+  result.read_bytes = machine.peaks.ReadBytesPerSecond(bytes, machine.threads);
   if (const PeakLoop* loop = PeakOf(result.tier, product.variant); loop != nullptr) {
     result.peak = loop->name;
     result.peak_operations = machine.peaks.OperationsPerSecond(*loop, machine.threads);

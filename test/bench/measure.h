@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/base/error.h"
 #include "test/bench/ours.h"
 #include "test/bench/peaks.h"
+#include "test/bench/peer_process.h"
 #include "test/bench/product.h"
 #include "test/bench/ratio.h"
 
@@ -17,6 +19,14 @@ namespace switchyard::bench {
 
 // Below this nothing is judged: the rest of an execute is of the same size.
 inline constexpr double kJudgedSeconds = 20e-6;
+
+// Another implementation, as the other side.
+struct PeerMeasurement {
+  std::string name;
+  std::optional<Ratio> ratio = {};  // to it, and it against itself
+  double load = 0;                  // seconds
+  std::string why_not = {};         // why there is no ratio
+};
 
 struct Measurement {
   std::string name = {}, variant = {}, shape = {};
@@ -31,6 +41,7 @@ struct Measurement {
   Ratio ratio = {};
   // Of variants that quantize rows: both sides without that.
   std::optional<Ratio> product_ratio = {};
+  std::vector<PeerMeasurement> peers = {};
   double ours_load = 0, stock_load = 0;      // seconds
   uint64_t packed_bytes = 0, raw_bytes = 0;  // of the weights
 
@@ -48,17 +59,19 @@ struct Measurement {
   }
   // Of what the machine can do: of its peak, of M = 1 of its read bandwidth.
   std::optional<double> share() const {
-    if (read_bytes) return bytes_per_second() / *read_bytes;
+    if (m == 1 && read_bytes) return bytes_per_second() / *read_bytes;
     if (peak_operations) return operations_per_second() / *peak_operations;
     return std::nullopt;
   }
 };
 
-// Where the machine's peaks and the thread pool of one number of threads are.
+// What products are measured with.
 struct Machine {
   Peaks& peaks;
   pthreadpool* pool;  // null for one thread
   size_t threads;
+  PeerProcess* executorch = nullptr;  // which has the product; null: not asked for
+  bool libraries = false;             // those of LibraryPeers(), too
 };
 
 // Checks the answers of both sides, then compares them. Errors: of loading and running, and those

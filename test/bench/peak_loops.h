@@ -27,6 +27,10 @@ void PeakNeonFma(size_t iterations);     // f32: 24 x 4
 void PeakNeonFmaF16(size_t iterations);  // f16: 24 x 8
 void PeakNeonDot(size_t iterations);     // int8 to int32, sdot: 24 x 16
 void PeakNeonI8mm(size_t iterations);    // int8 to int32, smmla: 24 x 32
+// Of SME, VL being vector bits / 32; at least one iteration.
+void PeakSmeFma(size_t iterations);     // f32: 4 x VL x VL
+void PeakSmeFmaF16(size_t iterations);  // f16 to f32: 4 x VL x VL x 2
+void PeakSmeInt8(size_t iterations);    // int8 to int32: 4 x VL x VL x 4
 #endif
 void ReadPlain(const void* data, size_t bytes);
 

@@ -32,12 +32,15 @@ constexpr PeakLoop kLoops[] = {
     {"fmaf16", FeatureBits({kNeonFp16}), 24 * 8, &PeakNeonFmaF16},
     {"sdot", FeatureBits({kDotProd}), 24 * 16, &PeakNeonDot},
     {"smmla", FeatureBits({kI8mm}), 24 * 32, &PeakNeonI8mm},
+    {"sme_fmopa", FeatureBits({kSme}), 4, &PeakSmeFma, nullptr, nullptr, true},
+    {"sme_fmopa_f16", FeatureBits({kSme}), 4 * 2, &PeakSmeFmaF16, nullptr, nullptr, true},
+    {"sme_smopa", FeatureBits({kSme}), 4 * 4, &PeakSmeInt8, nullptr, nullptr, true},
 };
 #else
 constexpr std::span<const PeakLoop> kLoops;
 #endif
 
-// Which loop goes with which kernels. Those of plain C++ are measured by the least there is.
+// Which loop goes with which kernels; none with those of plain C++.
 struct PeakRow {
   std::string_view tier;
   Variant variant;
@@ -56,6 +59,11 @@ constexpr PeakRow kPeaks[] = {
     {"dotprod", Variant::kQp8F32Qb4w, "sdot"},    {"i8mm", Variant::kPf32, "fma"},
     {"i8mm", Variant::kPf16, "fmaf16"},           {"i8mm", Variant::kQp8F32Qc8w, "smmla"},
     {"i8mm", Variant::kPqs8Qc8w, "smmla"},        {"i8mm", Variant::kQp8F32Qb4w, "smmla"},
+    {"sme", Variant::kPf32, "sme_fmopa"},         {"sme", Variant::kPf16, "sme_fmopa_f16"},
+    {"sme", Variant::kQp8F32Qc8w, "sme_smopa"},   {"sme", Variant::kPqs8Qc8w, "sme_smopa"},
+    {"sme", Variant::kQp8F32Qb4w, "sme_smopa"},   {"sme2", Variant::kPf32, "sme_fmopa"},
+    {"sme2", Variant::kPf16, "sme_fmopa_f16"},    {"sme2", Variant::kQp8F32Qc8w, "sme_smopa"},
+    {"sme2", Variant::kPqs8Qc8w, "sme_smopa"},    {"sme2", Variant::kQp8F32Qb4w, "sme_smopa"},
 };
 
 // Keeps the best rate of a benchmark's repetitions, and prints nothing.
@@ -122,12 +130,14 @@ std::optional<double> Peaks::OperationsPerSecond(const PeakLoop& loop, size_t th
   if (!is_new) return place->second;
   if (!HostCpuFeatures().Missing(loop.required).IsEmpty()) return std::nullopt;
   constexpr size_t kBatch = 256;
+  const double vl = HostCpuFeatures().streaming_vector_bits / 32.0;
+  const double macs = loop.macs * (loop.is_scalable ? vl * vl : 1);
   const double rate = MeasureRate(
       [&](benchmark::State& state) {
         if (loop.begin != nullptr && !loop.begin()) return state.SkipWithError("no such state");
         for (auto _ : state) loop.run(kBatch);
         if (loop.end != nullptr) loop.end();
-        state.SetItemsProcessed(static_cast<int64_t>(2 * loop.macs * kBatch) * state.iterations());
+        state.SetItemsProcessed(static_cast<int64_t>(2 * macs * kBatch) * state.iterations());
       },
       threads, seconds_);
   if (rate > 0) place->second = rate;

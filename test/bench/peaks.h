@@ -17,11 +17,12 @@ namespace switchyard::bench {
 struct PeakLoop {
   std::string_view name;  // "fma256"
   uint32_t required;      // FeatureBits
-  double macs;            // of one iteration
+  double macs;            // of one iteration, of SME divided by VL * VL
   void (*run)(size_t iterations);
   // Around a thread's calls of it; null: none.
   bool (*begin)() = nullptr;
   void (*end)() = nullptr;
+  bool is_scalable = false;
 };
 
 // Of this architecture.

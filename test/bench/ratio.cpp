@@ -9,12 +9,12 @@
 
 namespace switchyard::bench {
 
-Result<double> Fastest(Contender& contender, const Effort& effort) {
-  SWITCHYARD_TRY(contender.TimedRun());
+Result<double> Contender::Fastest(const Effort& effort) {
+  SWITCHYARD_TRY(TimedRun());
   double fastest = INFINITY;
   const uint64_t start = Nanoseconds();
   for (size_t run = 0; run < effort.runs || SecondsSince(start) < effort.seconds; ++run) {
-    SWITCHYARD_ASSIGN(const double seconds, contender.TimedRun());
+    SWITCHYARD_ASSIGN(const double seconds, TimedRun());
     fastest = std::min(fastest, seconds);
   }
   return fastest;
@@ -34,7 +34,7 @@ Result<Ratio> Compare(const MakeContender& ours, const MakeContender& stock, con
       SWITCHYARD_ASSIGN(round[side], (side == kOurs ? ours : stock)());
     }
     for (const Side side : order) {
-      SWITCHYARD_ASSIGN(const double fastest, Fastest(*round[side], effort));
+      SWITCHYARD_ASSIGN(const double fastest, round[side]->Fastest(effort));
       times[side].push_back(fastest);
     }
     ratios.push_back(times[kStock].back() / times[kOurs].back());

@@ -3,19 +3,12 @@
 // happen to lie changes the time of one and the same operator by a tenth, for as long as it lives.
 #pragma once
 
-#include <cstddef>
 #include <vector>
 
 #include "runtime/base/error.h"
 #include "test/bench/contender.h"
 
 namespace switchyard::bench {
-
-struct Effort {
-  size_t creations = 7;   // of each side
-  size_t runs = 5;        // at least, of each creation, after one that does not count
-  double seconds = 0.03;  // at least, of each creation
-};
 
 struct Ratio {
   double ours = 0, stock = 0;  // seconds: the medians of the creations' fastest runs
@@ -24,9 +17,6 @@ struct Ratio {
   // Not slower: at least 0.95, or within what stock differs from itself.
   bool is_not_slower() const { return ratio >= 0.95 || ratio >= low; }
 };
-
-// The fastest of the runs of one creation.
-Result<double> Fastest(Contender& contender, const Effort& effort);
 
 // In each round stock is created twice, ours once, and run in an order that alternates. A round's
 // creations live on until those of the next are made, so that their buffers lie elsewhere.

@@ -1,5 +1,6 @@
 #include "test/bench/table.h"
 
+#include <algorithm>
 #include <cmath>
 #include <format>
 #include <fstream>
@@ -39,16 +40,30 @@ std::string Notes(const Measurement& m) {
     notes += (notes.empty() ? "" : "; ") +
              std::format("the stock operator is wrong here, its side is the remedy {}", m.remedy);
   }
+  for (const PeerMeasurement& peer : m.peers) {
+    if (peer.why_not.empty()) continue;
+    notes += (notes.empty() ? "" : "; ") + std::format("{}: {}", peer.name, peer.why_not);
+  }
   return notes;
 }
 
 struct Column {
-  std::string_view name;
+  std::string name;
   int width;  // negative: to the left
   std::function<std::string(const Measurement&)> text;
 };
-const std::vector<Column>& Columns() {
-  static const std::vector<Column> columns = {
+const PeerMeasurement* FindPeer(const Measurement& m, std::string_view name) {
+  const auto peer = std::ranges::find(m.peers, name, &PeerMeasurement::name);
+  return peer == m.peers.end() ? nullptr : &*peer;
+}
+std::string PeerNumber(const Measurement& m, std::string_view name, double Ratio::* member,
+                       double unit) {
+  const PeerMeasurement* peer = FindPeer(m, name);
+  return peer != nullptr && peer->ratio ? Number(*peer->ratio.*member * unit) : "-";
+}
+
+std::vector<Column> Columns(std::span<const std::string> peers) {
+  std::vector<Column> columns = {
       {"variant", -13, [](const Measurement& m) { return m.variant; }},
       {"shape", -20, [](const Measurement& m) { return m.shape; }},
       {"threads", 7, [](const Measurement& m) { return std::to_string(m.threads); }},
@@ -80,8 +95,17 @@ const std::vector<Column>& Columns() {
                                     : Number(static_cast<double>(m.packed_bytes) /
                                              static_cast<double>(m.raw_bytes));
        }},
-      {"notes", -1, &Notes},
   };
+  for (const std::string& peer : peers) {
+    const auto width = static_cast<int>(peer.size()) + 3;
+    columns.push_back({peer + " us", width, [peer](const Measurement& m) {
+                         return PeerNumber(m, peer, &Ratio::stock, 1e6);
+                       }});
+    columns.push_back({"ratio", 5, [peer](const Measurement& m) {
+                         return PeerNumber(m, peer, &Ratio::ratio, 1);
+                       }});
+  }
+  columns.push_back({"notes", -1, &Notes});
   return columns;
 }
 
@@ -120,6 +144,14 @@ nlohmann::ordered_json ToJson(const Measurement& m) {
                                  {"raw_bytes", m.raw_bytes}};
   json.update(RatioJson(m.ratio));
   if (m.product_ratio) json["without_quantization"] = RatioJson(*m.product_ratio);
+  for (const PeerMeasurement& peer : m.peers) {
+    if (!peer.ratio) continue;
+    nlohmann::ordered_json ratio = RatioJson(*peer.ratio);
+    ratio["peer_us"] = ratio["stock_us"];
+    ratio.erase("stock_us");
+    ratio["load_ms"] = peer.load * 1e3;
+    json["peers"][peer.name] = std::move(ratio);
+  }
   if (m.peak_operations) json["peak_gops"] = *m.peak_operations * 1e-9;
   if (!m.peak.empty()) json["peak"] = m.peak;
   if (m.read_bytes) json["read_gbps"] = *m.read_bytes * 1e-9;
@@ -138,14 +170,19 @@ void WriteJson(std::ostream& out, std::span<const Measurement> measurements) {
 
 // Texts have no quotes, so that a quoted one is itself.
 void WriteCsv(std::ostream& out, std::span<const Measurement> measurements) {
+  std::vector<std::string> peers;
+  for (const Measurement& m : measurements.first(std::min<size_t>(measurements.size(), 1))) {
+    for (const PeerMeasurement& peer : m.peers) peers.push_back(peer.name);
+  }
+  const std::vector<Column> columns = Columns(peers);
   std::string_view separator;
-  for (const Column& column : Columns()) {
+  for (const Column& column : columns) {
     out << std::exchange(separator, ",") << (column.name.empty() ? "verdict" : column.name);
   }
   out << '\n';
   for (const Measurement& m : measurements) {
     separator = {};
-    for (const Column& column : Columns()) {
+    for (const Column& column : columns) {
       out << std::exchange(separator, ",") << '"' << column.text(m) << '"';
     }
     out << '\n';
@@ -154,19 +191,20 @@ void WriteCsv(std::ostream& out, std::span<const Measurement> measurements) {
 
 }  // namespace
 
-void PrintHeader(std::ostream& out) {
-  for (const Column& column : Columns()) PrintCell(out, column, column.name);
-  out << std::endl;
-}
-
-void PrintLine(std::ostream& out, const Measurement& measurement) {
-  for (const Column& column : Columns()) PrintCell(out, column, column.text(measurement));
-  out << std::endl;
+void TablePrinter::Print(const Measurement& measurement) {
+  const std::vector<Column> columns = Columns(peers_);
+  if (!std::exchange(has_header_, true)) {
+    for (const Column& column : columns) PrintCell(out_, column, column.name);
+    out_ << '\n';
+  }
+  for (const Column& column : columns) PrintCell(out_, column, column.text(measurement));
+  out_ << std::endl;
 }
 
 void PrintMeans(std::ostream& out, std::span<const Measurement> measurements) {
   struct Group {
     std::vector<double> ratios, shares;
+    std::map<std::string, std::vector<double>> peers;
     size_t slower = 0;
   };
   std::map<std::tuple<std::string, size_t, bool>, Group> groups;
@@ -176,6 +214,9 @@ void PrintMeans(std::ostream& out, std::span<const Measurement> measurements) {
     group.ratios.push_back(m.ratio.ratio);
     if (m.share()) group.shares.push_back(*m.share());
     if (!m.ratio.is_not_slower()) ++group.slower;
+    for (const PeerMeasurement& peer : m.peers) {
+      if (peer.ratio) group.peers[peer.name].push_back(peer.ratio->ratio);
+    }
   }
   for (const auto& [key, group] : groups) {
     const auto& [variant, threads, is_one_row] = key;
@@ -185,7 +226,12 @@ void PrintMeans(std::ostream& out, std::span<const Measurement> measurements) {
     if (!group.shares.empty()) {
       out << std::format(", {} % of the peak", Number(100 * GeometricMean(group.shares)));
     }
-    out << std::format(", {} slower\n", group.slower);
+    out << std::format(", {} slower", group.slower);
+    for (const auto& [peer, ratios] : group.peers) {
+      out << std::format("; {} times {}, {} at least", Number(GeometricMean(ratios)), peer,
+                         Number(std::ranges::min(ratios)));
+    }
+    out << '\n';
   }
 }
 

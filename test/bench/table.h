@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <ostream>
 #include <span>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/error.h"
@@ -11,8 +13,19 @@
 
 namespace switchyard::bench {
 
-void PrintHeader(std::ostream& out);
-void PrintLine(std::ostream& out, const Measurement& measurement);
+// One line a measurement, as they come.
+class TablePrinter {
+ public:
+  // `peers` have columns; the header is printed with the first line.
+  TablePrinter(std::ostream& out, std::vector<std::string> peers)
+      : out_(out), peers_(std::move(peers)) {}
+  void Print(const Measurement& measurement);
+
+ private:
+  std::ostream& out_;
+  const std::vector<std::string> peers_;
+  bool has_header_ = false;
+};
 // The geometric means of each variant and number of threads, of products with one row and with
 // more.
 void PrintMeans(std::ostream& out, std::span<const Measurement> measurements);
