@@ -25,7 +25,7 @@ Range FindRange(const float* x, size_t count);
 void QuantizeS8(const float* x, size_t count, float s, float zero_point, int8_t* q);
 void QuantizeS16(const float* x, size_t count, float s, float zero_point, int16_t* q);
 void QuantizeU8(const float* x, size_t count, float s, float zero_point, uint8_t* q);
-// sums[i] = 8 * the sum of q[32 i] to q[32 i + 31]; count is a multiple of 32.
+// sums[i] = -8 * the sum of q[32 i] to q[32 i + 31]; count is a multiple of 32.
 void SumBlocks(const int8_t* q, size_t count, int32_t* sums);
 void WidenF16(const uint16_t* from, size_t count, float* to);
 void WidenS8(const int8_t* from, size_t count, int16_t* to);

@@ -42,7 +42,7 @@ inline void AddSumDepth(const std::byte* const* rows, const std::byte* weights, 
 template <int kRows>
 void MultiplyStrip(const IntegerStrip& strip) {
   const std::byte* rows[kRows];
-  const int32_t* row_sums[kRows];  // 8 * the sum of each 32 elements
+  const int32_t* row_sums[kRows];  // -8 * the sum of each 32 elements
   x86::QuantizedRow quantized[kRows];
   for (int i = 0; i < kRows; ++i) {
     rows[i] = strip.rows + i * strip.row_bytes;
@@ -64,7 +64,7 @@ void MultiplyStrip(const IntegerStrip& strip) {
         AddSumDepth<kRows>(rows, weights, k, sums);
         weights += kSumDepth * kColumns / 2;
         for (int i = 0; i < kRows; ++i) {
-          sums[i] = _mm256_sub_epi32(sums[i], _mm256_set1_epi32(row_sums[i][k / kSumDepth]));
+          sums[i] = _mm256_add_epi32(sums[i], _mm256_set1_epi32(row_sums[i][k / kSumDepth]));
         }
       }
       const __m128i scale = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights));

@@ -124,10 +124,10 @@ void QuantizeS16(const float* x, size_t count, float s, float zero_point, int16_
 
 void SumBlocks(const int8_t* q, size_t count, int32_t* sums) {
   // 8 fits uint8, so the sums of pairs come multiplied by it.
-  const __m256i eight = _mm256_set1_epi8(8), one = _mm256_set1_epi16(1);
+  const __m256i eight = _mm256_set1_epi8(8), minus_one = _mm256_set1_epi16(-1);
   for (size_t i = 0; i < count; i += x86::kSumDepth) {
     const __m256i block = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i));
-    const __m256i quads = _mm256_madd_epi16(_mm256_maddubs_epi16(eight, block), one);
+    const __m256i quads = _mm256_madd_epi16(_mm256_maddubs_epi16(eight, block), minus_one);
     __m128i x = _mm_add_epi32(_mm256_castsi256_si128(quads), _mm256_extracti128_si256(quads, 1));
     x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0b01'00'11'10));
     x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0b10'11'00'01));

@@ -9,7 +9,7 @@ namespace switchyard::avx512 {
 
 inline constexpr uint32_t kNeeds = FeatureBits({CpuFeature::kAvx512});
 inline constexpr uint32_t kNeedsVnni = FeatureBits({CpuFeature::kAvx512, CpuFeature::kAvx512Vnni});
-inline constexpr Extent kRows = {.fixed = x86::kMaxStripRows};
+inline constexpr Extent kRows = {.fixed = x86::kMaxStripRows}, kInt4Rows = {.fixed = 6};
 
 inline constexpr auto kTable = std::to_array<KernelRow>({
     {.name = "pf32_avx512",
@@ -81,15 +81,15 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .variant = Variant::kQp8F32Qb4w,
      .tier = Tier::kAvx512,
      .required = kNeedsVnni,
-     .gemm = "gemm_qp8_f32_qb4w_8x16_avx512vnni",
-     .gemv = {"gemm_qp8_f32_qb4w_1x16_avx512vnni", LhsForm::kPacked, x86::kColumns},
+     .gemm = "gemm_qp8_f32_qb4w_6x32_avx512vnni",
+     .gemv = {"gemm_qp8_f32_qb4w_1x64_avx512vnni", LhsForm::kPacked, x86::kColumns},
      .mr = x86::kOneRow,
      .nr = x86::kColumns,
      .kr = 32,
      .sr = 1,
      .lhs_vector = x86::kQb4wRow,
      .rhs_vector = x86::kQb4wColumn,
-     .m_step = kRows,
+     .m_step = kInt4Rows,
      .n_step = x86::kColumns,
      .k_multiple = x86::kSumDepth,
      .lhs_layout = "qp8_s8_sums"},

@@ -14,6 +14,10 @@
 namespace switchyard::x86 {
 namespace {
 
+// How many k ahead weights are asked for: where few rows share them they come from memory, and each
+// panel is a stream of its own.
+constexpr size_t kPrefetchDistance = 32;
+
 template <typename Isa, typename Element, int kRows, int kPanels>
 inline void AddStretch(const void* const* from, size_t count, const Element* const* panels,
                        size_t k0, typename Isa::Vector (&sums)[kRows][kPanels * Isa::kVectors]) {
@@ -23,6 +27,9 @@ inline void AddStretch(const void* const* from, size_t count, const Element* con
   const Element* weights[kPanels];
   for (int p = 0; p < kPanels; ++p) weights[p] = panels[p] + k0 * kPanelColumns;
   for (size_t k = 0; k < count; ++k) {
+    for (int p = 0; p < kPanels; ++p) {
+      __builtin_prefetch(weights[p] + (k + kPrefetchDistance) * kPanelColumns);
+    }
     typename Isa::Vector w[kPanels * kVectors];
     for (int v = 0; v < kPanels * kVectors; ++v) {
       w[v] = Isa::Load(weights[v / kVectors] + k * kPanelColumns + v % kVectors * Isa::kLanes);
@@ -82,7 +89,8 @@ inline void FloatTile(const FloatStrip& strip, size_t n0, size_t n) {
   }
 }
 
-// The last columns, which may need fewer panels.
+// The last columns, which may need fewer panels; of four the half at a time, since a single one
+// shares each broadcast with nobody.
 template <typename Isa, typename Element, int kRows, int kPanels>
 inline void LastFloatTile(const FloatStrip& strip, size_t n0) {
   const size_t n = strip.n - n0;
@@ -100,6 +108,12 @@ void MultiplyFloatStrip(const FloatStrip& strip) {
   constexpr size_t kColumns = kPanels * kPanelColumns;
   size_t n0 = 0;
   for (; strip.n - n0 > kColumns; n0 += kColumns) {
+    if (kPanels == 3 && strip.n - n0 <= kColumns + kPanelColumns) {
+      constexpr int kHalf = kPanels == 3 ? 2 : 1;
+      FloatTile<Isa, Element, kRows, kHalf>(strip, n0, kHalf * kPanelColumns);
+      n0 += kHalf * kPanelColumns;
+      break;
+    }
     FloatTile<Isa, Element, kRows, kPanels>(strip, n0, kColumns);
   }
   LastFloatTile<Isa, Element, kRows, kPanels>(strip, n0);

@@ -19,7 +19,7 @@
 // Packed rows are one after the other:
 //
 //   qc8w, pqs8  elements (AVX2: int16; else uint8, 128 more than the value); qc8w: a QuantizedRow
-//   qb4w        int8 elements; for each 32 of k int32 8 * their sum; a QuantizedRow
+//   qb4w        int8 elements; for each 32 of k int32 -8 * their sum; a QuantizedRow
 #pragma once
 
 #include <cstddef>

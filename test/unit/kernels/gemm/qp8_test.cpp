@@ -56,7 +56,7 @@ QuantizedRow UnpackX86(const std::byte* packed, const KernelRow& kernel, size_t 
     for (size_t k0 = 0; k0 < k; k0 += 32, end += sizeof(int32_t)) {
       int32_t sum;
       std::memcpy(&sum, end, sizeof(sum));
-      EXPECT_EQ(sum, 8 * std::accumulate(row.q.begin() + k0, row.q.begin() + k0 + 32, 0));
+      EXPECT_EQ(sum, -8 * std::accumulate(row.q.begin() + k0, row.q.begin() + k0 + 32, 0));
     }
   }
   int32_t negative_zero_point;
