@@ -15,6 +15,7 @@
 #include "backend/plan/shapes.h"
 #include "backend/plan_graph.h"
 #include "backend/xnnpack/stock_step.h"
+#include "kernels/cpu/amx_permission.h"
 #include "kernels/cpu/sme_units.h"
 #include "schema/payload.h"
 
@@ -80,7 +81,17 @@ class Loader {
 Status Loader::PlanPayload(std::span<const std::byte> payload) {
   const LoadOptions& options = model_.options;
   SWITCHYARD_ASSIGN(model_.graph, ReadPayload(payload, context_.named_data));
-  SWITCHYARD_ASSIGN(const CpuFeatures allowed, MaskCpu(options.cpu_features, HostCpuFeatures()));
+  SWITCHYARD_ASSIGN(CpuFeatures allowed, MaskCpu(options.cpu_features, HostCpuFeatures()));
+  if (allowed.Has(CpuFeature::kAmxTile) && !RequestAmxPermission()) {
+    for (const CpuFeature feature :
+         {CpuFeature::kAmxTile, CpuFeature::kAmxInt8, CpuFeature::kAmxBf16}) {
+      allowed.Remove(feature);
+    }
+    model_.services.logger->Log(
+        LogLevel::kWarning,
+        "CPU features: the operating system refuses this process the tiles of AMX "
+        "(ARCH_REQ_XCOMP_PERM); kernels without them run instead");
+  }
   model_.cpu = {HostCpuFeatures(), allowed};
   model_.workers = {
       .threads = NumThreads(model_.services.thread_pool),

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "kernels/amx/rows.h"
 #include "kernels/avx2/rows.h"
 #include "kernels/avx512/rows.h"
 #include "kernels/cpu/built_tiers.h"
@@ -27,14 +28,21 @@ constexpr Provider kProviders[] = {
     {kleidiai::kTable, nullptr, nullptr},
 #endif
 #if defined(SWITCHYARD_X86)
+    {amx::kTable, &x86::MakePackedGemm, &x86::Version},
     {avx512::kTable, &x86::MakePackedGemm, &x86::Version},
     {avx2::kTable, &x86::MakePackedGemm, &x86::Version},
 #else
+    {amx::kTable, nullptr, nullptr},
     {avx512::kTable, nullptr, nullptr},
     {avx2::kTable, nullptr, nullptr},
 #endif
     {reference::kTable, IsBuilt(Tier::kReference) ? &reference::MakePackedGemm : nullptr,
      IsBuilt(Tier::kReference) ? &reference::Version : nullptr},
+#if defined(SWITCHYARD_X86)
+    {amx::kModelTable, &x86::MakePackedGemm, &x86::Version},
+#else
+    {amx::kModelTable, nullptr, nullptr},
+#endif
 };
 
 consteval size_t NumRows() {

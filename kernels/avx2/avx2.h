@@ -14,6 +14,7 @@ extern const x86::IntegerStripFunction kQc8w[x86::kMaxStripRows], kPqs8[x86::kMa
 extern const x86::IntegerStripFunction kQb4w[x86::kMaxStripRows];
 void MultiplyPf32Row(const x86::FloatStrip& strip);
 void MultiplyPf16Row(const x86::FloatStrip& strip);
+void MultiplyQc8wRow(const x86::IntegerStrip& strip);
 
 // rows.cpp: what rows are packed with, for the tiers above as well.
 struct Range {

@@ -141,4 +141,6 @@ const x86::IntegerStripFunction kQc8w[x86::kMaxStripRows] = {
 const x86::IntegerStripFunction kPqs8[x86::kMaxStripRows] = {
     MultiplyStrip<Pqs8, 1>, MultiplyStrip<Pqs8, 2>, MultiplyStrip<Pqs8, 3>, MultiplyStrip<Pqs8, 4>};
 
+void MultiplyQc8wRow(const IntegerStrip& strip) { MultiplyStrip<Qc8w, 1>(strip); }
+
 }  // namespace switchyard::avx2

@@ -12,5 +12,6 @@ extern const x86::IntegerStripFunction kQc8w[x86::kMaxStripRows], kPqs8[x86::kMa
 extern const x86::IntegerStripFunction kQb4w[x86::kMaxStripRows];
 void MultiplyPf32Row(const x86::FloatStrip& strip);
 void MultiplyPf16Row(const x86::FloatStrip& strip);
+void MultiplyQc8wRow(const x86::IntegerStrip& strip);
 
 }  // namespace switchyard::avx512

@@ -3,6 +3,7 @@
 // rows' zero points (qc8w) take back.
 
 #include "kernels/avx512/avx512.h"
+#include "kernels/avx512/int8_outputs.h"
 #include "kernels/avx512/vectors.h"
 
 namespace switchyard::avx512 {
@@ -10,51 +11,6 @@ namespace {
 
 using x86::IntegerStrip;
 using x86::kPanelColumns;
-
-// What a panel has before its elements, each.
-constexpr size_t kColumnHeader = kPanelColumns * 4;
-
-struct Qc8w {
-  static constexpr size_t kHeaderBytes = 3 * kColumnHeader;
-  static constexpr size_t kOutputBytes = sizeof(float);
-
-  static x86::QuantizedRow RowOf(const std::byte* row, size_t depth) {
-    return *reinterpret_cast<const x86::QuantizedRow*>(row + depth);
-  }
-  static __m512i Start(const std::byte* panel, const x86::QuantizedRow& row) {
-    return _mm512_mullo_epi32(LoadIntegers(panel),
-                              _mm512_set1_epi32(row.negative_zero_point - 128));
-  }
-  static void Store(__m512i sum, const std::byte* panel, const x86::QuantizedRow& row,
-                    const IntegerStrip& strip, std::byte* out, __mmask16 columns) {
-    const __m512 scale =
-        _mm512_mul_ps(_mm512_set1_ps(row.scale), LoadFloats(panel + kColumnHeader));
-    const __m512 product = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), scale);
-    const __m512 y = _mm512_add_ps(product, LoadFloats(panel + 2 * kColumnHeader));
-    _mm512_mask_storeu_ps(reinterpret_cast<float*>(out), columns,
-                          Clamp(y, _mm512_set1_ps(strip.min), _mm512_set1_ps(strip.max)));
-  }
-};
-
-struct Pqs8 {
-  static constexpr size_t kHeaderBytes = 2 * kColumnHeader;
-  static constexpr size_t kOutputBytes = 1;
-
-  static x86::QuantizedRow RowOf(const std::byte* /*row*/, size_t /*depth*/) { return {}; }
-  static __m512i Start(const std::byte* panel, const x86::QuantizedRow& /*row*/) {
-    return LoadIntegers(panel);
-  }
-  static void Store(__m512i sum, const std::byte* panel, const x86::QuantizedRow& /*row*/,
-                    const IntegerStrip& strip, std::byte* out, __mmask16 columns) {
-    const __m512 scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sum), LoadFloats(panel + kColumnHeader));
-    // Before the conversion, which rounds to even: a float beyond the bounds is no integer that
-    // fits, and the bounds are integers.
-    const __m512 clamped = Clamp(scaled, _mm512_set1_ps(strip.min), _mm512_set1_ps(strip.max));
-    const __m512i y =
-        _mm512_add_epi32(_mm512_cvtps_epi32(clamped), _mm512_set1_epi32(strip.zero_point));
-    _mm512_mask_cvtepi32_storeu_epi8(out, columns, y);
-  }
-};
 
 template <typename Variant, int kRows, int kPanels>
 inline void MultiplyTile(const IntegerStrip& strip, const std::byte* const* rows,
@@ -122,5 +78,7 @@ const x86::IntegerStripFunction kQc8w[x86::kMaxStripRows] = {
 const x86::IntegerStripFunction kPqs8[x86::kMaxStripRows] = {
     MultiplyStrip<Pqs8, 1>, MultiplyStrip<Pqs8, 2>, MultiplyStrip<Pqs8, 3>, MultiplyStrip<Pqs8, 4>,
     MultiplyStrip<Pqs8, 5>, MultiplyStrip<Pqs8, 6>, MultiplyStrip<Pqs8, 7>, MultiplyStrip<Pqs8, 8>};
+
+void MultiplyQc8wRow(const IntegerStrip& strip) { MultiplyStrip<Qc8w, 1>(strip); }
 
 }  // namespace switchyard::avx512

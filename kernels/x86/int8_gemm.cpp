@@ -1,5 +1,5 @@
 // qp8_f32_qc8w and pqs8_qc8w. Rows are packed: quantized (qc8w) or gathered (pqs8), as int16 for
-// AVX2, as uint8 for VNNI.
+// AVX2, as uint8 for VNNI and AMX.
 
 #include <algorithm>
 #include <cstring>
@@ -18,15 +18,18 @@ constexpr int kU8Offset = 128;
 
 class Int8Gemm : public PackedGemm {
  public:
-  Int8Gemm(const IntegerStripFunction* strips, const KernelRow& row, const GemmProblem& problem)
+  Int8Gemm(const Int8Functions& functions, const KernelRow& row, const GemmProblem& problem)
       : PackedGemm(PackedLayout(row, problem, 0)),
         problem_(problem),
-        strips_(strips),
+        functions_(functions),
+        task_bytes_(row.task_bytes),
         has_s16_rows_(row.lhs_vector.element_bits == 16),
         kr_(row.kr),
         taps_(problem.op == GemmOperator::kConv2d ? problem.taps : 1),
         channels_(problem.op == GemmOperator::kConv2d ? problem.channels_per_tap : problem.k),
-        packed_channels_(CeilDivide<size_t>(channels_, kr_) * kr_) {}
+        packed_channels_(CeilDivide<size_t>(channels_, kr_) * kr_),
+        depth_(CeilDivide<size_t>(taps_ * packed_channels_, row.lhs_vector.depth_multiple) *
+               row.lhs_vector.depth_multiple) {}
 
   void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const override {
     auto* to = static_cast<std::byte*>(packed);
@@ -40,27 +43,38 @@ class Int8Gemm : public PackedGemm {
     }
   }
 
+  void BeginTask(std::byte* scratch) const override {
+    if (functions_.begin_task != nullptr) functions_.begin_task(scratch);
+  }
+  void EndTask(std::byte* scratch) const override {
+    if (functions_.end_task != nullptr) functions_.end_task(scratch);
+  }
+
   void Gemm(const GemmBlock& block, const OutputStage& stage) const override {
     const auto& packed = std::get<PackedRows>(block.lhs);
     ForEachStrip(block.m, layout_.m_step(), [&](size_t first, size_t rows) {
-      IntegerStrip strip;
-      strip.panels = block.rhs + layout_.RhsOffset(block.n0);
-      strip.panel_bytes = layout_.RhsOffset(kPanelColumns);
-      strip.n = block.n;
-      strip.out = block.out + first * block.out_stride;
-      strip.out_stride = block.out_stride;
+      IntegerStrip strip = StripOf(block, stage);
+      strip.m = rows;
       strip.rows = packed.data + layout_.LhsOffset(first);
-      strip.row_bytes = layout_.lhs_row_bytes();
-      strip.depth = depth();
-      SetStage(stage, strip);
-      strips_[rows - 1](strip);
+      strip.out = block.out + first * block.out_stride;
+      const bool takes_any = functions_.any_strip != nullptr;
+      (takes_any ? functions_.any_strip : functions_.strips[rows - 1])(strip);
     });
   }
 
-  void Gemv(const GemmBlock& block, const OutputStage& stage) const override { Gemm(block, stage); }
+  void Gemv(const GemmBlock& block, const OutputStage& stage) const override {
+    IntegerStrip strip = StripOf(block, stage);
+    strip.m = 1;
+    strip.rows = std::get<PackedRows>(block.lhs).data;
+    strip.out = block.out;
+    functions_.gemv(strip);
+  }
 
  protected:
-  size_t depth() const { return taps_ * packed_channels_; }
+  // Elements of a packed row.
+  size_t depth() const { return depth_; }
+  // What packing may use of a task's scratch memory.
+  std::byte* PackScratch(std::byte* scratch) const { return scratch + task_bytes_; }
   size_t element_bytes() const { return has_s16_rows_ ? sizeof(int16_t) : 1; }
 
   // Of columns [n0, n0 + n); the panel has kPanelColumns.
@@ -69,11 +83,25 @@ class Int8Gemm : public PackedGemm {
   virtual void SetStage(const OutputStage& stage, IntegerStrip& strip) const = 0;
 
   const GemmProblem problem_;
-  const IntegerStripFunction* const strips_;
+  const Int8Functions functions_;
+  const size_t task_bytes_;
   const bool has_s16_rows_;
-  const size_t kr_, taps_, channels_, packed_channels_;
+  const size_t kr_, taps_, channels_, packed_channels_, depth_;
 
  private:
+  IntegerStrip StripOf(const GemmBlock& block, const OutputStage& stage) const {
+    IntegerStrip strip;
+    strip.panels = block.rhs + layout_.RhsOffset(block.n0);
+    strip.panel_bytes = layout_.RhsOffset(kPanelColumns);
+    strip.n = block.n;
+    strip.out_stride = block.out_stride;
+    strip.row_bytes = layout_.lhs_row_bytes();
+    strip.depth = depth();
+    strip.scratch = block.scratch;
+    SetStage(stage, strip);
+    return strip;
+  }
+
   void PackElements(const RhsSource& source, size_t n0, size_t n, int32_t* sums,
                     std::byte* to) const {
     const auto* const weights = static_cast<const int8_t*>(source.weights);
@@ -96,6 +124,7 @@ class Int8Gemm : public PackedGemm {
       for (size_t j = 0; j < n; ++j) std::memcpy(to + j * kr_, columns[j] + units * kr_, rest);
       to += kr_ * kPanelColumns;
     }
+    std::memset(to, 0, (depth_ - taps_ * packed_channels_) * kPanelColumns);
   }
 
   // Weights [k, n], from their first column of the panel on.
@@ -127,7 +156,7 @@ class Qc8wGemm final : public Int8Gemm {
   void PackGemvRow(const std::byte* row, std::byte* scratch, std::byte* packed) const override {
     const float* x = reinterpret_cast<const float*>(row);
     if (problem_.lhs_type == DataType::kF16) {
-      auto* const wide = reinterpret_cast<float*>(scratch);
+      auto* const wide = reinterpret_cast<float*>(PackScratch(scratch));
       avx2::WidenF16(reinterpret_cast<const uint16_t*>(row), problem_.k, wide);
       x = wide;
     }
@@ -170,14 +199,16 @@ class Pqs8Gemm final : public Int8Gemm {
   void PackRows(const RawRows& rows, size_t m, std::byte* /*scratch*/,
                 std::byte* packed) const override {
     for (size_t i = 0; i < m; ++i) {
-      PackTap(rows.base + i * rows.stride, packed + layout_.LhsOffset(i));
+      std::byte* const row = packed + layout_.LhsOffset(i);
+      PackTap(rows.base + i * rows.stride, row);
+      PadRow(row);
     }
   }
   void PackGemvRow(const std::byte*, std::byte*, std::byte*) const override {}
 
   void PackTaps(const Taps& taps, size_t m, std::byte* scratch, std::byte* packed) const override {
     const size_t step = layout_.m_step(), tap_bytes = packed_channels_ * element_bytes();
-    auto** const pointers = reinterpret_cast<const void**>(scratch);
+    auto** const pointers = reinterpret_cast<const void**>(PackScratch(scratch));
     for (size_t first = 0; first < m; first += step) {
       const size_t rows = std::min(step, m - first);
       Taps strip = taps;
@@ -188,11 +219,17 @@ class Pqs8Gemm final : public Int8Gemm {
         for (size_t tap = 0; tap < taps_; ++tap, to += tap_bytes) {
           PackTap(static_cast<const std::byte*>(pointers[tap * rows + i]), to);
         }
+        PadRow(packed + layout_.LhsOffset(first + i));
       }
     }
   }
 
  private:
+  void PadRow(std::byte* row) const {
+    std::fill(row + taps_ * packed_channels_ * element_bytes(), row + depth() * element_bytes(),
+              std::byte{0});
+  }
+
   void PackTap(const std::byte* from, std::byte* to) const {
     if (has_s16_rows_) {
       avx2::WidenS8(reinterpret_cast<const int8_t*>(from), channels_,
@@ -231,12 +268,12 @@ class Pqs8Gemm final : public Int8Gemm {
 
 }  // namespace
 
-std::unique_ptr<PackedGemm> MakeInt8Gemm(const IntegerStripFunction* strips, const KernelRow& row,
+std::unique_ptr<PackedGemm> MakeInt8Gemm(const Int8Functions& functions, const KernelRow& row,
                                          const GemmProblem& problem) {
   if (row.variant == Variant::kQp8F32Qc8w) {
-    return std::make_unique<Qc8wGemm>(strips, row, problem);
+    return std::make_unique<Qc8wGemm>(functions, row, problem);
   }
-  return std::make_unique<Pqs8Gemm>(strips, row, problem);
+  return std::make_unique<Pqs8Gemm>(functions, row, problem);
 }
 
 }  // namespace switchyard::x86

@@ -18,7 +18,8 @@
 //
 // Packed rows are one after the other:
 //
-//   qc8w, pqs8  elements (AVX2: int16; else uint8, 128 more than the value); qc8w: a QuantizedRow
+//   qc8w, pqs8  elements (AVX2: int16; else uint8, 128 more than the value), for AMX filled up to a
+//               multiple of 64; qc8w: a QuantizedRow
 //   qb4w        int8 elements; for each 32 of k int32 -8 * their sum; a QuantizedRow
 #pragma once
 
@@ -68,12 +69,14 @@ struct FloatStrip : Strip {
 // qb4w: out = clamp(row scale * (sum over blocks of scale * (rows * block - 8 * sum of rows)
 //       - zero point * the panel's sum) + bias).
 struct IntegerStrip : Strip {
+  size_t m = 0;                     // rows
   const std::byte* rows = nullptr;  // packed
   size_t row_bytes = 0;             // from one to the next
   size_t depth = 0;                 // elements of a packed row
   size_t block_length = 0;          // qb4w
   float min = 0, max = 0;           // qc8w, qb4w; pqs8: before the zero point is added
   int32_t zero_point = 0;           // pqs8: of the output
+  std::byte* scratch = nullptr;     // of the task
 };
 
 // A tier has tables of these by the number of rows, less 1: as many as its rows' m_step, then null.

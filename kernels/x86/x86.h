@@ -20,13 +20,22 @@ constexpr std::string_view Version() { return "1"; }
 
 // A row's micro-kernels: strips by their number of rows, less 1.
 struct FloatFunctions {
-  const FloatStripFunction* strips;
-  FloatStripFunction gemv;
+  const FloatStripFunction* strips = nullptr;
+  FloatStripFunction gemv = nullptr;
+};
+struct Int8Functions {
+  // By rows, less 1; or one for all numbers of rows up to m_step.
+  const IntegerStripFunction* strips = nullptr;
+  IntegerStripFunction any_strip = nullptr;
+  IntegerStripFunction gemv = nullptr;
+  // Null: nothing to do.
+  void (*begin_task)(std::byte* scratch) = nullptr;
+  void (*end_task)(std::byte* scratch) = nullptr;
 };
 // float_gemm.cpp, int8_gemm.cpp, int4_gemm.cpp
 std::unique_ptr<PackedGemm> MakeFloatGemm(const FloatFunctions& functions, const KernelRow& row,
                                           const GemmProblem& problem);
-std::unique_ptr<PackedGemm> MakeInt8Gemm(const IntegerStripFunction* strips, const KernelRow& row,
+std::unique_ptr<PackedGemm> MakeInt8Gemm(const Int8Functions& functions, const KernelRow& row,
                                          const GemmProblem& problem);
 std::unique_ptr<PackedGemm> MakeInt4Gemm(const IntegerStripFunction* strips, const KernelRow& row,
                                          const GemmProblem& problem);

@@ -6,6 +6,8 @@
 #include <initializer_list>
 #include <set>
 
+#include "kernels/cpu/amx_permission.h"
+
 namespace switchyard::test {
 namespace {
 
@@ -138,6 +140,7 @@ std::string WhatIsMissing(const KernelRow& kernel) {
   const CpuFeatures missing = HostCpuFeatures().Missing(kernel.required);
   if (!missing.IsEmpty()) return missing.ToString() + ", which this CPU lacks";
   if (!kernel.is_built || PackerVersion(kernel).empty()) return "a build with its tier";
+  if (kernel.tier == Tier::kAmx && !RequestAmxPermission()) return "a system that permits tiles";
   return {};
 }
 
