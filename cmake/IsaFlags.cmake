@@ -5,6 +5,11 @@
 # processor, flags.
 set(SWITCHYARD_ISA_FLAGS
     # "kernels/avx2/ | x86_64 | -mavx2 -mfma -mf16c"
+    "test/bench/peak_avx2.cpp | x86_64 | -mavx2 -mfma"
+    "test/bench/peak_avx512.cpp | x86_64 | -mavx512f -mavx512bw -mavx512vl -mavx512vnni -mavx512fp16"
+    "test/bench/peak_amx.cpp | x86_64 | -mamx-tile -mamx-int8 -mamx-bf16"
+    "test/bench/peak_neon.cpp | aarch64 | -march=armv8.2-a+fp16+dotprod+i8mm"
+    "test/bench/peak_sme.cpp | aarch64 | -march=armv8.2-a+sme"
 )
 
 # Applies the rows to the sources of a target, in the directory that made the target.

@@ -13,20 +13,10 @@
 
 #include "runtime/base/checked_math.h"
 #include "runtime/base/format.h"
+#include "tools/executorch_threads.h"
 #include "tools/layout.h"
 #include "tools/run_times.h"
 #include "tools/scalar_types.h"
-
-// ExecuTorch's SDK exports these without a header that declares them.
-namespace executorch::extension::threadpool {
-class ThreadPool {
- public:
-  bool _unsafe_reset_threadpool(uint32_t num_threads);
-  size_t get_thread_count() const;
-};
-ThreadPool* get_threadpool();
-::pthreadpool* get_pthreadpool();
-}  // namespace executorch::extension::threadpool
 
 namespace switchyard::tools {
 namespace {

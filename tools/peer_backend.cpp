@@ -116,6 +116,20 @@ struct PeerHandle : DelegateHandle {
   et::DelegateHandle* handle = nullptr;
 };
 
+et::BackendInterface* host() { return et::get_backend_class(std::string(kXnnpackBackend).c_str()); }
+
+Status CopyOut(const HostTensor& from, TensorView& to) {
+  if (to.resize == nullptr) {
+    return Fail(ErrorCode::kNotSupported,
+                "an output that cannot be resized; hand over one that can");
+  }
+  std::vector<size_t> sizes(from.impl->sizes().begin(), from.impl->sizes().end());
+  SWITCHYARD_TRY(to.resize(to, sizes));
+  std::ranges::copy(std::span(from.owned).first(from.impl->nbytes()),
+                    static_cast<std::byte*>(to.data));
+  return {};
+}
+
 class Peer final : public Backend {
  public:
   std::string_view name() const override { return kXnnpackBackend; }
@@ -140,21 +154,9 @@ class Peer final : public Backend {
 
   Status Execute(const ExecuteContext&, DelegateHandle* handle,
                  std::span<TensorView> arguments) override {
-    auto* peer = static_cast<PeerHandle*>(handle);
-    std::deque<HostTensor> tensors;
-    std::vector<et::EValue*> values;
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      bool output = i < peer->output_bounds.size() && peer->output_bounds[i];
-      tensors.emplace_back(arguments[i], output ? &*peer->output_bounds[i] : nullptr);
-      values.push_back(&tensors.back().value);
-    }
-    et::BackendExecutionContext context(nullptr, &peer->allocator, "forward");
-    et::Error error = host()->execute(context, peer->handle, {values.data(), values.size()});
-    if (error != et::Error::Ok) return HostError(error, "execute");
-    for (size_t i = 0; i < arguments.size(); ++i) {
-      if (!tensors[i].owned.empty()) SWITCHYARD_TRY(CopyOut(tensors[i], arguments[i]));
-    }
-    return {};
+    PeerCall call(*handle, arguments);
+    SWITCHYARD_TRY(call.Execute());
+    return call.CopyOutputs(arguments);
   }
 
   void Destroy(DelegateHandle* handle) override {
@@ -170,22 +172,8 @@ class Peer final : public Backend {
   }
 
  private:
-  static et::BackendInterface* host() {
-    return et::get_backend_class(std::string(kXnnpackBackend).c_str());
-  }
   static Status NoOption(std::string_view key) {
     return Fail(ErrorCode::kNotFound, "option '{}': ExecuTorch's backend is used as it is", key);
-  }
-  static Status CopyOut(const HostTensor& from, TensorView& to) {
-    if (to.resize == nullptr) {
-      return Fail(ErrorCode::kNotSupported,
-                  "an output that cannot be resized; hand over one that can");
-    }
-    std::vector<size_t> sizes(from.impl->sizes().begin(), from.impl->sizes().end());
-    SWITCHYARD_TRY(to.resize(to, sizes));
-    std::ranges::copy(std::span(from.owned).first(from.impl->nbytes()),
-                      static_cast<std::byte*>(to.data));
-    return {};
   }
 };
 
@@ -194,6 +182,39 @@ class Peer final : public Backend {
 Backend& PeerBackend() {
   static Peer peer;
   return peer;
+}
+
+struct PeerCall::Tensors {
+  PeerHandle* peer;
+  std::deque<HostTensor> tensors;
+  std::vector<et::EValue*> values;
+};
+
+PeerCall::PeerCall(DelegateHandle& delegate, std::span<const TensorView> arguments)
+    : tensors_(std::make_unique<Tensors>(static_cast<PeerHandle*>(&delegate))) {
+  const std::vector<std::optional<Dims>>& bounds = tensors_->peer->output_bounds;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const bool is_output = i < bounds.size() && bounds[i];
+    tensors_->tensors.emplace_back(arguments[i], is_output ? &*bounds[i] : nullptr);
+    tensors_->values.push_back(&tensors_->tensors.back().value);
+  }
+}
+PeerCall::~PeerCall() = default;
+
+Status PeerCall::Execute() {
+  et::BackendExecutionContext context(nullptr, &tensors_->peer->allocator, "forward");
+  const et::Error error = host()->execute(context, tensors_->peer->handle,
+                                          {tensors_->values.data(), tensors_->values.size()});
+  if (error != et::Error::Ok) return HostError(error, "execute");
+  return {};
+}
+
+Status PeerCall::CopyOutputs(std::span<TensorView> arguments) const {
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    const HostTensor& tensor = tensors_->tensors[i];
+    if (!tensor.owned.empty()) SWITCHYARD_TRY(CopyOut(tensor, arguments[i]));
+  }
+  return {};
 }
 
 }  // namespace switchyard::tools

@@ -5,16 +5,8 @@
 
 #include "runtime/registry.h"
 #include "test/conformance/suite.h"
+#include "tools/executorch_threads.h"
 #include "tools/peer_backend.h"
-
-// ExecuTorch's SDK exports these without a header that declares them.
-namespace executorch::extension::threadpool {
-class ThreadPool {
- public:
-  bool _unsafe_reset_threadpool(uint32_t num_threads);
-};
-ThreadPool* get_threadpool();
-}  // namespace executorch::extension::threadpool
 
 namespace {
 

@@ -1,0 +1,184 @@
+#include "test/bench/measure.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "backend/options.h"
+#include "backend/xnnpack/remedies.h"
+#include "kernels/gemm/row.h"
+#include "runtime/base/reason.h"
+#include "test/bench/library_peers.h"
+#include "test/bench/stock.h"
+
+namespace switchyard::bench {
+namespace {
+
+// The remedy without which the stock operator's answers are wrong; null: they are right.
+const Remedy* RemedyOf(const Product& product) {
+  return FindRemedy(RemedyAction::kComputeInF32, product.graph, product.node(), HostCpuFeatures());
+}
+
+// The sides of a comparison, by what they are made from.
+class Sides {
+ public:
+  Sides(const Product& product, const Payload& payload, const LoadOptionValues& options,
+        pthreadpool* pool)
+      : product_(product), payload_(payload), options_(options), pool_(pool) {}
+
+  Result<std::unique_ptr<Ours>> Our() const {
+    return Ours::Make(product_, payload_, options_, pool_);
+  }
+  // The stock plan of our backend, with its remedies.
+  Result<std::unique_ptr<Ours>> Remedied() const {
+    return Ours::Make(product_, payload_, {{std::string(kOptionPackedKernels), false}}, pool_);
+  }
+  Result<std::unique_ptr<Stock>> StockOperator(Stock::Counts counts) const {
+    return Stock::Make(product_, pool_, counts);
+  }
+
+ private:
+  const Product& product_;
+  const Payload& payload_;
+  const LoadOptionValues& options_;
+  pthreadpool* pool_;
+};
+
+// A maker of any contender.
+template <typename Make>
+MakeContender Maker(Make make) {
+  return [make]() -> Result<std::unique_ptr<Contender>> { return make(); };
+}
+
+// Makes one, checks its answers, and returns it.
+template <typename Make>
+auto Checked(const Product& product, Make make) -> decltype(make()) {
+  auto made = make();
+  if (!made) return made;
+  if (auto run = (*made)->TimedRun(); !run) return std::unexpected(std::move(run).error());
+  SWITCHYARD_TRY(CheckOutput(product, (*made)->output()));
+  return made;
+}
+
+void Describe(const NodeReport& node, Measurement& result) {
+  if (node.kernel) {
+    const KernelReport& kernel = *node.kernel;
+    result.kernel = kernel.name;
+    result.mc = kernel.mc, result.nc = kernel.nc, result.kc = kernel.kc;
+    result.tasks = kernel.tasks;
+    const auto row = std::ranges::find(KernelTable(), kernel.name, &KernelRow::name);
+    if (row != KernelTable().end()) result.tier = Name(row->tier);
+  } else if (!node.rejected.empty()) {
+    // The best that could run it, those of plain C++ apart.
+    const auto best = std::ranges::find_if(node.rejected, [](const KernelRejection& row) {
+      return row.may_be_forced && !row.name.ends_with("_reference");
+    });
+    result.why_stock = best == node.rejected.end() ? "no row for this CPU"
+                                                   : best->name + ": " + best->reason.ToString();
+  } else if (!node.reasons.empty()) {
+    result.why_stock = node.reasons.front().ToString();
+  }
+}
+
+Result<std::optional<Ratio>> CompareProducts(Product& product, const LoadOptionValues& options,
+                                             pthreadpool* pool, Effort effort) {
+  SWITCHYARD_ASSIGN(const Payload twice, WriteTwice(product));
+  const auto make = [&] { return Ours::Make(product, twice, options, pool, /*twice=*/true); };
+  SWITCHYARD_ASSIGN(const std::unique_ptr<Ours> first, make());
+  if (const Result<double> run = first->TimedRun(); !run) {
+    if (run.error().code == ErrorCode::kNotSupported) return std::nullopt;
+    return std::unexpected(run.error());
+  }
+  effort.creations = std::min<size_t>(effort.creations, 3);
+  SWITCHYARD_ASSIGN(
+      const Ratio ratio,
+      Compare(Maker(make),
+              Maker([&] { return Stock::Make(product, pool, Stock::Counts::kProduct); }), effort));
+  return ratio;
+}
+
+// `check` gives the seconds of a load.
+template <typename Check>
+PeerMeasurement MeasurePeer(std::string name, Check check, const MakeContender& ours,
+                            const MakeContender& peer, const Effort& effort) {
+  PeerMeasurement result = {.name = std::move(name)};
+  const Result<double> load = check();
+  if (!load) {
+    result.why_not = load.error().message;
+    return result;
+  }
+  result.load = *load;
+  if (Result<Ratio> ratio = Compare(ours, peer, effort)) {
+    result.ratio = *ratio;
+  } else {
+    result.why_not = ratio.error().message;
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
+                            const Machine& machine, const Effort& effort) {
+  const Shape& shape = product.shape;
+  Measurement result = {.name = product.name(),
+                        .variant = std::string(Name(product.variant)),
+                        .shape = shape.name,
+                        .m = shape.m,
+                        .n = shape.n,
+                        .k = shape.k,
+                        .groups = shape.groups,
+                        .threads = machine.threads,
+                        .operations = 2 * shape.macs(),
+                        .raw_bytes = product.weights().constant->bytes.size()};
+  SWITCHYARD_ASSIGN(const Payload payload, WriteProduct(product));
+  const Sides sides(product, payload, options, machine.pool);
+  const auto make_ours = [&] { return sides.Our(); };
+  const auto make_stock = [&] { return sides.StockOperator(Stock::Counts::kEverything); };
+  const auto make_remedied = [&] { return sides.Remedied(); };
+  {
+    SWITCHYARD_ASSIGN(const std::unique_ptr<Ours> ours, Checked(product, make_ours));
+    Describe(ours->node(), result);
+    result.ours_load = ours->load_seconds();
+    result.packed_bytes = ours->packed_bytes();
+  }
+  if (const Remedy* remedy = RemedyOf(product); remedy != nullptr) {
+    result.remedy = remedy->id;
+    SWITCHYARD_ASSIGN(const std::unique_ptr<Ours> stock, Checked(product, make_remedied));
+    result.stock_load = stock->load_seconds();
+    SWITCHYARD_ASSIGN(result.ratio, Compare(Maker(make_ours), Maker(make_remedied), effort));
+  } else {
+    SWITCHYARD_ASSIGN(const std::unique_ptr<Stock> stock, Checked(product, make_stock));
+    result.stock_load = stock->load_seconds();
+    SWITCHYARD_ASSIGN(result.ratio, Compare(Maker(make_ours), Maker(make_stock), effort));
+  }
+  if (product.is_dynamic() && !result.kernel.empty()) {
+    SWITCHYARD_ASSIGN(result.product_ratio,
+                      CompareProducts(product, options, machine.pool, effort));
+  }
+  if (machine.executorch != nullptr) {
+    PeerProcess& peer = *machine.executorch;
+    result.peers.push_back(MeasurePeer(
+        "executorch", [&] { return peer.Check(machine.threads); }, Maker(make_ours),
+        [&] { return peer.Create(machine.threads); }, effort));
+  }
+  for (const LibraryPeer& peer :
+       machine.libraries ? LibraryPeers() : std::span<const LibraryPeer>()) {
+    const auto make = [&] { return peer.make(product, machine.threads); };
+    const auto check = [&]() -> Result<double> {
+      SWITCHYARD_ASSIGN(const auto made, Checked(product, make));
+      return made->load_seconds();
+    };
+    result.peers.push_back(
+        MeasurePeer(std::string(peer.name), check, Maker(make_ours), Maker(make), effort));
+  }
+  const uint64_t bytes = result.packed_bytes != 0 ? result.packed_bytes : result.raw_bytes;
+  result.read_bytes = machine.peaks.ReadBytesPerSecond(bytes, machine.threads);
+  if (const PeakLoop* loop = PeakOf(result.tier, product.variant); loop != nullptr) {
+    result.peak = loop->name;
+    result.peak_operations = machine.peaks.OperationsPerSecond(*loop, machine.threads);
+  }
+  return result;
+}
+
+}  // namespace switchyard::bench
