@@ -4,7 +4,8 @@
 # A row: sources (a path from the repository's root, or a folder with a slash at its end),
 # processor, flags.
 set(SWITCHYARD_ISA_FLAGS
-    # "kernels/avx2/ | x86_64 | -mavx2 -mfma -mf16c"
+    "kernels/avx2/ | x86_64 | -mavx2 -mfma -mf16c"
+    "kernels/avx512/ | x86_64 | -mavx2 -mfma -mf16c -mavx512f -mavx512bw -mavx512vl -mavx512dq -mavx512vnni"
     "test/bench/peak_avx2.cpp | x86_64 | -mavx2 -mfma"
     "test/bench/peak_avx512.cpp | x86_64 | -mavx512f -mavx512bw -mavx512vl -mavx512vnni -mavx512fp16"
     "test/bench/peak_amx.cpp | x86_64 | -mamx-tile -mamx-int8 -mamx-bf16"

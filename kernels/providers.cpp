@@ -5,11 +5,16 @@
 #include <cstdint>
 #include <iterator>
 
+#include "kernels/avx2/rows.h"
+#include "kernels/avx512/rows.h"
 #include "kernels/cpu/built_tiers.h"
 #include "kernels/kleidiai/kleidiai.h"
 #include "kernels/kleidiai/rows.h"
 #include "kernels/reference/reference.h"
 #include "kernels/reference/rows.h"
+#if defined(SWITCHYARD_X86)
+#include "kernels/x86/x86.h"
+#endif
 
 namespace switchyard {
 namespace {
@@ -20,6 +25,13 @@ constexpr Provider kProviders[] = {
     {kleidiai::kTable, &kleidiai::MakePackedGemm, &kleidiai::Version},
 #else
     {kleidiai::kTable, nullptr, nullptr},
+#endif
+#if defined(SWITCHYARD_X86)
+    {avx512::kTable, &x86::MakePackedGemm, &x86::Version},
+    {avx2::kTable, &x86::MakePackedGemm, &x86::Version},
+#else
+    {avx512::kTable, nullptr, nullptr},
+    {avx2::kTable, nullptr, nullptr},
 #endif
     {reference::kTable, IsBuilt(Tier::kReference) ? &reference::MakePackedGemm : nullptr,
      IsBuilt(Tier::kReference) ? &reference::Version : nullptr},

@@ -42,10 +42,13 @@ void AddBlockings(const Graph& graph, std::span<const Dims> shapes, std::span<co
 }
 
 // The verdict on a node, and what came of it.
-void AddRoute(const Route& route, NodeReport& entry) {
+void AddRoute(const Route& route, const MaskedCpu& cpu, NodeReport& entry) {
   entry.is_judged = true;
   entry.reasons = route.verdict.reasons;
   for (const auto& [row, reason] : route.rejected) {
+    // That a CPU is of its own architecture is no news.
+    const bool is_cpu = reason.id == ReasonId::kKernelCpuFeature;
+    if (is_cpu && cpu.allowed.AreOfAnotherArchitecture(row->required)) continue;
     entry.rejected.push_back({std::string(row->name), reason, MayBeForced(reason.id)});
   }
   if (!route.verdict.problem) return;
@@ -120,7 +123,7 @@ RouteReport MakeReport(const Graph& graph, std::span<const Dims> shapes,
       }
     }
     entry.macs = NodeMacs(shapes, node);
-    if (route != routes.end() && route->node == n) AddRoute(*route++, entry);
+    if (route != routes.end() && route->node == n) AddRoute(*route++, cpu, entry);
     if (!entry.kernel) entry.remedies = std::move(remedies[n]);
   }
   AddStockForms(plan, report.nodes);

@@ -143,6 +143,13 @@ std::string CpuFeatures::ToString() const {
   return text.empty() ? "none" : text;
 }
 
+bool CpuFeatures::AreOfAnotherArchitecture(uint32_t features) const {
+  uint32_t of[2] = {};  // of x86-64, of Arm
+  for (const CpuFeatureRow& row : kFeatures) of[row.arm] |= FeatureBits({row.feature});
+  return ((features & of[true]) != 0 && (bits_ & of[false]) != 0) ||
+         ((features & of[false]) != 0 && (bits_ & of[true]) != 0);
+}
+
 const CpuFeatures& HostCpuFeatures() {
   static const CpuFeatures host = Detect();
   return host;

@@ -75,6 +75,9 @@ class CpuFeatures {
     return missing;
   }
   constexpr bool IsEmpty() const { return bits_ == 0; }
+  // Whether any of these features can only be had with an architecture that this CPU is not of, as
+  // far as its own features tell.
+  bool AreOfAnotherArchitecture(uint32_t features) const;
 
   // Streaming vector length in bits; 0 without SME.
   uint32_t streaming_vector_bits = 0;

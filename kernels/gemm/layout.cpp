@@ -9,7 +9,7 @@
 namespace switchyard {
 namespace {
 
-// Of an element in a packed row and in a packed column.
+// Of an element in a packed row and in a packed column, where the row does not say otherwise.
 struct PackedBits {
   size_t lhs, rhs;
 };
@@ -36,8 +36,9 @@ std::optional<size_t> PackedDepth(const KernelRow& row, const GemmProblem& probl
   return CheckedMultiply(*tap, problem.taps);
 }
 
-size_t VectorBytes(const PackedVector& vector, std::optional<size_t> depth, size_t bits,
+size_t VectorBytes(const PackedVector& vector, std::optional<size_t> depth, size_t variant_bits,
                    size_t blocks) {
+  const size_t bits = vector.element_bits != 0 ? vector.element_bits : variant_bits;
   // A file's depth may be any number.
   constexpr size_t kMaxDepth = size_t{1} << 48;
   if (depth) depth = CheckedRoundUp(*depth, size_t{vector.depth_multiple});
@@ -58,8 +59,9 @@ PackedLayout::PackedLayout(const KernelRow& row, const GemmProblem& problem, siz
       task_bytes_(row.task_bytes) {
   if (problem.op != GemmOperator::kConv2d) {
     gemv_n_step_ = row.gemv.n_step.At(vl);
-  } else if (row.lhs == LhsForm::kPacked) {
+  } else {
     tap_pointer_bytes_ = Product(problem.taps, sizeof(void*));
+    reads_raw_taps_ = row.lhs == LhsForm::kRaw;
   }
   if (row.variant != Variant::kPf16 && problem.lhs_type == DataType::kF16) {
     wide_row_bytes_ = Product(problem.k, sizeof(float));
@@ -74,7 +76,7 @@ PackedLayout::PackedLayout(const KernelRow& row, const GemmProblem& problem, siz
 }
 
 size_t PackedLayout::TaskScratchBytes(size_t m) const {
-  const auto rows = CheckedRoundUp(m, m_step_);
+  const auto rows = CheckedRoundUp(reads_raw_taps_ ? std::min(m, m_step_) : m, m_step_);
   if (!rows) return SIZE_MAX;
   const auto pointers = CheckedMultiply(*rows, tap_pointer_bytes_);
   const auto wide = CheckedMultiply(std::min(m, mr_), wide_row_bytes_);

@@ -27,8 +27,8 @@ class PackedLayout {
   size_t lhs_row_bytes() const { return lhs_row_bytes_; }
 
   // Scratch memory of a task that packs or multiplies at most `m` rows at a time. Packing taps
-  // wants a table of pointers, as large as Taps::FillPointers makes it; quantizing f16 its rows in
-  // f32.
+  // wants a table of pointers, as large as Taps::FillPointers makes it; reading them in place one
+  // of m_step rows; quantizing f16 its rows in f32.
   size_t TaskScratchBytes(size_t m) const;
 
   // Of all packed columns, and where column n0, a multiple of n_step, starts.
@@ -39,8 +39,9 @@ class PackedLayout {
  private:
   size_t m_step_, n_step_, gemv_n_step_ = 0;
   size_t mr_;
-  size_t tap_pointer_bytes_ = 0;  // of a row, where taps are packed
-  size_t wide_row_bytes_ = 0;     // of a row in f32, where it is packed from f16
+  size_t tap_pointer_bytes_ = 0;  // of a row
+  bool reads_raw_taps_ = false;
+  size_t wide_row_bytes_ = 0;  // of a row in f32, where it is packed from f16
   size_t task_bytes_;
   size_t lhs_row_bytes_, rhs_column_bytes_, rhs_bytes_;
 };

@@ -43,11 +43,12 @@ struct Yield {
   std::string_view evidence;                  // what was measured, or why it needs no measurement
 };
 
-// What a packed row or column takes beside its elements.
+// What a packed row or column takes.
 struct PackedVector {
+  uint8_t element_bits = 0;    // 0: those of the variant's elements in memory
   uint8_t depth_multiple = 1;  // its elements are padded to a multiple, after kr
-  uint8_t bytes = 0;           // scale, sum, bias
-  uint8_t block_bytes = 0;     // for each block of int4 weights
+  uint8_t bytes = 0;           // beside its elements: scale, sum, bias
+  uint8_t block_bytes = 0;     // of a column: for each block of int4 weights
 };
 
 struct KernelRow {

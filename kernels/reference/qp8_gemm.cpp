@@ -1,8 +1,6 @@
 // qp8_f32_qc8w and qp8_f32_qb4w: rows quantized to int8 as they are packed, x about (q - zp) * r.
 //
-//   lo = min(0, min x), hi = max(0, max x)
-//   s = 255 / (hi - lo), or 1 where that is infinite; r = 1 / s
-//   zp = rint(clamp((-128 + lo * s) + (127 + hi * s) > 0 ? -128 - lo * s : 127 - hi * s))
+//   lo = min(0, min x), hi = max(0, max x), which give s, zp and r (quantize_row.h)
 //   q = clamp(rint(x * s) + zp)
 //
 // Every operation is rounded to f32 by itself. The products:
@@ -16,6 +14,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "kernels/gemm/quantize_row.h"
 #include "kernels/reference/reference.h"
 #include "runtime/base/checked_math.h"
 #include "runtime/base/float16.h"
@@ -52,18 +51,11 @@ class Qp8Gemm : public ReferenceGemm {
       low = std::min(low, At(row, k));
       high = std::max(high, At(row, k));
     }
-    float s = high == low ? 1.0f : 255.0f / (high - low);
-    // A range too small to be divided by is as good as none.
-    if (std::isinf(s)) s = 1.0f;
-    const float scaled_low = low * s, scaled_high = high * s;
-    const bool from_below = (-128.0f + scaled_low) + (127.0f + scaled_high) > 0;
-    const float zero_point = from_below ? -128.0f - scaled_low : 127.0f - scaled_high;
-    // A range that overflows has s = 0 and NaNs; the row then is bias only.
-    const float clamped = s == 0 ? 0 : std::nearbyint(std::clamp(zero_point, -128.0f, 127.0f));
-    const Row quantization{-static_cast<int32_t>(clamped), s == 0 ? 0 : 1.0f / s};
+    const RowQuantization by = QuantizationOf(low, high);
+    const Row quantization{-static_cast<int32_t>(by.zero_point), by.r};
     auto* elements = reinterpret_cast<int8_t*>(packed);
     for (size_t k = 0; k < problem_.k; ++k) {
-      const float q = std::nearbyint(At(row, k) * s) + clamped;
+      const float q = std::nearbyint(At(row, k) * by.s) + by.zero_point;
       // Not clamp: a NaN becomes the lowest number.
       elements[k] = static_cast<int8_t>(std::min(std::max(-128.0f, q), 127.0f));
     }

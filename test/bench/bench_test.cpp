@@ -9,12 +9,15 @@
 #include <utility>
 #include <vector>
 
+#include "backend/switchyard_backend.h"
 #include "kernels/gemm/row.h"
+#include "test/bench/decoder.h"
 #include "test/bench/ours.h"
 #include "test/bench/peaks.h"
 #include "test/bench/product.h"
 #include "test/bench/ratio.h"
 #include "test/bench/shape.h"
+#include "test/conformance/reference.h"
 
 namespace switchyard::bench {
 namespace {
@@ -159,6 +162,40 @@ TEST(Check, FindsAWrongElement) {
       EXPECT_TRUE(CheckOutput(product, output));
       output.bytes().back() ^= std::byte{0x40};  // of the last row and channel
       EXPECT_FALSE(CheckOutput(product, output));
+    }
+  }
+}
+
+// A small decoder, on what is selected and on the rows of plain C++, against the reference.
+TEST(Decoder, GivesRightAnswers) {
+  namespace reference = conformance::reference;
+  const DecoderSize size = {.layers = 1,
+                            .width = 64,
+                            .heads = 4,
+                            .key_value_heads = 2,
+                            .head_width = 16,
+                            .feed_forward = 96,
+                            .prompt = 5};
+  const Result<DecoderPayloads> payloads = WriteDecoder(size);
+  ASSERT_TRUE(payloads) << payloads.error().message;
+  for (const char* forced : {"", "reference"}) {
+    const std::unique_ptr<Backend> backend = MakeSwitchyardBackend();
+    InitContext context;
+    context.load_options["force_kernel"] = std::string(forced);
+    const auto decoder = Decoder::Load(*backend, context, size, *payloads);
+    ASSERT_TRUE(decoder) << decoder.error().message;
+    for (const auto method : {Decoder::Method::kPrefill, Decoder::Method::kDecode}) {
+      ASSERT_TRUE((*decoder)->Run(method));
+      const Graph graph = MakeDecoder(size, method == Decoder::Method::kPrefill ? size.prompt : 1);
+      const auto input = reference::FromHost(graph.values[0], (*decoder)->input(method));
+      ASSERT_TRUE(input);
+      const auto expected = reference::Evaluate(graph, {&*input, 1});
+      ASSERT_TRUE(expected) << expected.error().message;
+      const reference::Difference difference =
+          reference::Compare(expected->front(), (*decoder)->output(method));
+      EXPECT_TRUE(difference.pass) << difference.got << ", expected " << difference.expected
+                                   << " within " << difference.bound;
+      EXPECT_EQ(difference.num_free, 0u);
     }
   }
 }

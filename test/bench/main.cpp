@@ -93,12 +93,6 @@ Result<std::vector<LoadOptionValues>> OptionSets(const Product& product,
   return sets;
 }
 
-// Beside this program.
-std::string PeerProgram() {
-  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "gemm_bench_peer")
-      .string();
-}
-
 Status RunAll(const Arguments& arguments) {
   SWITCHYARD_ASSIGN(const std::vector<Shape> shapes, Shapes(arguments));
   SWITCHYARD_ASSIGN(const std::vector<Variant> variants, Variants(arguments));
@@ -127,7 +121,7 @@ Status RunAll(const Arguments& arguments) {
       if (arguments.peers && !sets.empty()) {
         // A new one where it has ended, over one product.
         if (executorch == nullptr || !executorch->SetProduct(product, arguments.block_length)) {
-          SWITCHYARD_ASSIGN(executorch, PeerProcess::Start(PeerProgram()));
+          SWITCHYARD_ASSIGN(executorch, PeerProcess::Start(PeerProcess::Program()));
           SWITCHYARD_TRY(executorch->SetProduct(product, arguments.block_length));
         }
       }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "runtime/base/format.h"
@@ -53,6 +54,10 @@ Result<std::unique_ptr<PeerProcess>> PeerProcess::Start(const std::string& progr
     return Fail(ErrorCode::kAccessFailed, "{}: no process for it; end others", program);
   }
   return std::unique_ptr<PeerProcess>(new PeerProcess(process, to, from));
+}
+
+std::string PeerProcess::Program() {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "bench_peer").string();
 }
 
 PeerProcess::~PeerProcess() {

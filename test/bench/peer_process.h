@@ -21,6 +21,13 @@ namespace switchyard::bench {
 //   fastest ID RUNS SECONDS       ok SECONDS         as Contender::Fastest
 //   destroy ID                    ok
 //
+// And of a decoder (decoder.h):
+//
+//   decoder LAYERS WIDTH HEADS KVHEADS HEADWIDTH FEEDFORWARD PROMPT   ok   makes it
+//   load THREADS                  ok SECONDS BYTES   loads it anew, runs both methods; what it took
+//   prefill, decode               ok SECONDS         one execute
+//   unload                        ok
+//
 // Any other answer than "ok" is the message of an error. It ends with its standard input.
 class PeerProcess {
  public:
@@ -29,6 +36,12 @@ class PeerProcess {
   ~PeerProcess();
   PeerProcess(const PeerProcess&) = delete;
   PeerProcess& operator=(const PeerProcess&) = delete;
+
+  // Beside this program.
+  static std::string Program();
+
+  // What follows the "ok". Errors: Internal with the answer, or where the process has ended.
+  Result<std::string> Ask(std::string_view question);
 
   // What is created from now on.
   Status SetProduct(const Product& product, size_t block_length);
@@ -42,8 +55,6 @@ class PeerProcess {
   PeerProcess(int process, std::FILE* questions, std::FILE* answers)
       : process_(process), questions_(questions), answers_(answers) {}
 
-  // What follows the "ok". Errors: Internal with the answer, or where the process has ended.
-  Result<std::string> Ask(std::string_view question);
   struct Created {
     std::string id;
     double load_seconds;

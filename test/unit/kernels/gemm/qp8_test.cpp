@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "runtime/base/float16.h"
 #include "test/unit/kernels/gemm/harness.h"
@@ -29,6 +30,39 @@ QuantizedRow Unpack(const std::byte* packed, size_t mr, size_t depth, size_t k, 
   std::memcpy(&negative_zero_point, panel + mr * padded + lane * 4, 4);
   row.zero_point = -negative_zero_point;
   std::memcpy(&row.scale, panel + mr * padded + mr * 4 + lane * 4, 4);
+  return row;
+}
+
+// Rows of the x86-64 tiers (kernels/x86/strips.h): int16, uint8 of 128 more, or int8 with the sum
+// of each 32, then the negative zero point and the scale.
+QuantizedRow UnpackX86(const std::byte* packed, const KernelRow& kernel, size_t k) {
+  const size_t depth = (k + kernel.kr - 1) / kernel.kr * kernel.kr;
+  QuantizedRow row;
+  for (size_t kk = 0; kk < k; ++kk) {
+    const auto byte = static_cast<uint8_t>(packed[kk]);
+    if (kernel.lhs_layout == "qp8_s16") {
+      int16_t q;
+      std::memcpy(&q, packed + kk * sizeof(q), sizeof(q));
+      row.q.push_back(static_cast<int8_t>(q));
+      EXPECT_EQ(row.q.back(), q);
+    } else if (kernel.lhs_layout == "qp8_u8") {
+      row.q.push_back(static_cast<int8_t>(byte - 128));
+    } else {
+      row.q.push_back(static_cast<int8_t>(byte));
+    }
+  }
+  const std::byte* end = packed + depth * (kernel.lhs_layout == "qp8_s16" ? 2 : 1);
+  if (kernel.lhs_layout == "qp8_s8_sums") {
+    for (size_t k0 = 0; k0 < k; k0 += 32, end += sizeof(int32_t)) {
+      int32_t sum;
+      std::memcpy(&sum, end, sizeof(sum));
+      EXPECT_EQ(sum, 8 * std::accumulate(row.q.begin() + k0, row.q.begin() + k0 + 32, 0));
+    }
+  }
+  int32_t negative_zero_point;
+  std::memcpy(&negative_zero_point, end, sizeof(negative_zero_point));
+  row.zero_point = -negative_zero_point;
+  std::memcpy(&row.scale, end + sizeof(negative_zero_point), sizeof(row.scale));
   return row;
 }
 
@@ -211,16 +245,14 @@ class Qp8Gemm : public testing::TestWithParam<std::string> {
 
   static std::vector<QuantizedRow> QuantizedRows(const GemmRun& run, const KernelRow& kernel,
                                                  bool gemv) {
-    const size_t depth = kernel.kr / kernel.sr;
+    const bool is_x86 = kernel.tier >= Tier::kAvx2;
+    const size_t depth = kernel.kr / kernel.sr, mr = gemv ? 1 : kernel.mr.At(HostVl());
+    const GuardedBuffer packed = gemv ? run.PackGemvRow() : run.PackLhs(false);
     std::vector<QuantizedRow> rows;
-    if (gemv) {
-      const GuardedBuffer packed = run.PackGemvRow();
-      rows.push_back(Unpack(packed.data(), 1, depth, run.shape.k, 0));
-      return rows;
-    }
-    const GuardedBuffer packed = run.PackLhs(false);
     for (size_t i = 0; i < run.shape.m; ++i) {
-      rows.push_back(Unpack(packed.data(), kernel.mr.At(HostVl()), depth, run.shape.k, i));
+      const std::byte* row = packed.data() + run.gemm.layout().LhsOffset(i);
+      rows.push_back(is_x86 ? UnpackX86(row, kernel, run.shape.k)
+                            : Unpack(packed.data(), mr, depth, run.shape.k, i));
     }
     return rows;
   }

@@ -57,30 +57,33 @@ struct Expectation {
   const char* i8mm;
   const char* sme;
   const char* sme2;
+  const char* avx2;
+  const char* avx512;
 };
 
 constexpr Expectation kExpectations[] = {
     {Variant::kPf32, kFullyConnected,  //
-     "stock", "stock", "pf32_sme", "pf32_sme2"},
+     "stock", "stock", "pf32_sme", "pf32_sme2", "pf32_avx2", "pf32_avx512"},
     {Variant::kPf32, kConv2d,  //
-     "stock", "stock", "pf32_sme", "pf32_sme2"},
+     "stock", "stock", "pf32_sme", "pf32_sme2", "pf32_avx2", "pf32_avx512"},
     {Variant::kPf32, kBatchMatMul,  //
-     "stock", "stock", "pf32_sme", "pf32_sme2"},
+     "stock", "stock", "pf32_sme", "pf32_sme2", "pf32_avx2", "pf32_avx512"},
     {Variant::kPf16, kFullyConnected,  //
-     "stock", "stock", "pf16_sme", "pf16_sme2"},
+     "stock", "stock", "pf16_sme", "pf16_sme2", "pf16_avx2", "pf16_avx512"},
     {Variant::kPf16, kConv2d,  //
-     "stock", "stock", "pf16_sme", "pf16_sme2"},
+     "stock", "stock", "pf16_sme", "pf16_sme2", "pf16_avx2", "pf16_avx512"},
     {Variant::kPf16, kBatchMatMul,  //
-     "stock", "stock", "pf16_sme", "pf16_sme2"},
+     "stock", "stock", "pf16_sme", "pf16_sme2", "pf16_avx2", "pf16_avx512"},
     {Variant::kQp8F32Qc8w, kFullyConnected,  //
-     "qp8_f32_qc8w_dotprod", "qp8_f32_qc8w_i8mm", "qp8_f32_qc8w_sme", "qp8_f32_qc8w_sme2"},
+     "qp8_f32_qc8w_dotprod", "qp8_f32_qc8w_i8mm", "qp8_f32_qc8w_sme", "qp8_f32_qc8w_sme2",
+     "qp8_f32_qc8w_avx2", "qp8_f32_qc8w_avx512"},
     {Variant::kPqs8Qc8w, kFullyConnected,  //
-     "stock", "stock", "pqs8_qc8w_sme", "pqs8_qc8w_sme2"},
+     "stock", "stock", "pqs8_qc8w_sme", "pqs8_qc8w_sme2", "pqs8_qc8w_avx2", "pqs8_qc8w_avx512"},
     {Variant::kPqs8Qc8w, kConv2d,  //
-     "stock", "stock", "pqs8_qc8w_sme", "pqs8_qc8w_sme2"},
+     "stock", "stock", "pqs8_qc8w_sme", "pqs8_qc8w_sme2", "pqs8_qc8w_avx2", "pqs8_qc8w_avx512"},
     {Variant::kQp8F32Qb4w, kFullyConnected,  //
      "qp8_f32_qb4w_dotprod_16x4", "qp8_f32_qb4w_i8mm_8x4x32", "qp8_f32_qb4w_i8mm_8x4x32",
-     "qp8_f32_qb4w_sme2"},
+     "qp8_f32_qb4w_sme2", "qp8_f32_qb4w_avx2", "qp8_f32_qb4w_avx512"},
 };
 
 TEST(Select, TableOfVariantsOperatorsAndTiers) {
@@ -96,7 +99,8 @@ TEST(Select, TableOfVariantsOperatorsAndTiers) {
     EXPECT_EQ(chosen("sme"), row.sme);
     EXPECT_EQ(chosen("sme2"), row.sme2);
     EXPECT_EQ(chosen("sme2:svl=128"), row.sme2);
-    EXPECT_EQ(chosen("avx2"), "stock");
+    EXPECT_EQ(chosen("avx2"), row.avx2);
+    EXPECT_EQ(chosen("avx512"), row.avx512);
   }
 }
 
@@ -119,7 +123,7 @@ TEST(Select, ChoiceNeverNeedsWhatTheCpuLacks) {
 
 TEST(Select, EveryOtherRowOfTheVariantIsRejectedWithAReason) {
   for (const Expectation& row : kExpectations) {
-    for (std::string_view cpu : {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2"}) {
+    for (std::string_view cpu : {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2", "avx512"}) {
       const Selection selection = Select(KernelTable(), Problem(row.variant, row.op), Cpu(cpu));
       std::set<const KernelRow*> seen;
       if (selection.chosen != nullptr) seen.insert(selection.chosen);
@@ -306,7 +310,7 @@ TEST(Select, ForcedRowIsChosenWhereItServes) {
   const GemmProblem problem = Problem(Variant::kQp8F32Qb4w, kFullyConnected);
   for (const KernelRow& row : KernelTable()) {
     if (row.variant != problem.variant) continue;
-    const Selection selection = Select(KernelTable(), problem, Cpu("sme2"), row.name);
+    const Selection selection = Select(KernelTable(), problem, Cpu(Name(row.tier)), row.name);
     EXPECT_EQ(selection.chosen, &row);
   }
   const Selection selection =

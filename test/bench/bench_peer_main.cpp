@@ -1,5 +1,4 @@
-// `gemm_bench_peer`: products on ExecuTorch's own XNNPACK backend, as gemm_bench asks for them
-// (peer_process.h).
+// `bench_peer`: ExecuTorch's own XNNPACK backend, as the benchmarks ask for it (peer_process.h).
 #include <executorch/runtime/platform/platform.h>
 
 #include <cstdio>
@@ -15,6 +14,7 @@
 #include "runtime/blob_runner.h"
 #include "test/bench/clock.h"
 #include "test/bench/contender.h"
+#include "test/bench/decoder.h"
 #include "test/bench/product.h"
 #include "tools/executorch_threads.h"
 #include "tools/peer_backend.h"
@@ -68,6 +68,57 @@ class Creation final : public Contender {
   double load_seconds_ = 0;
 };
 
+// Of the pool that ExecuTorch's backend runs on; what was loaded for another number is of no use.
+void SetThreads(uint32_t threads) {
+  static uint32_t now = 0;
+  if (std::exchange(now, threads) != threads) {
+    threadpool::get_threadpool()->_unsafe_reset_threadpool(threads);
+  }
+}
+
+class DecoderPeer {
+ public:
+  // Nothing where the question is none of a decoder.
+  std::optional<Result<std::string>> Answer(const std::string& what, std::istringstream& words) {
+    if (what == "decoder") return SetSize(words);
+    if (what == "load") return Load(words);
+    if (what == "prefill") return Run(Decoder::Method::kPrefill);
+    if (what == "decode") return Run(Decoder::Method::kDecode);
+    if (what != "unload") return std::nullopt;
+    decoder_.reset();
+    return std::string();
+  }
+
+ private:
+  Result<std::string> SetSize(std::istringstream& words) {
+    words >> size_.layers >> size_.width >> size_.heads >> size_.key_value_heads >>
+        size_.head_width >> size_.feed_forward >> size_.prompt;
+    SWITCHYARD_ASSIGN(payloads_, WriteDecoder(size_));
+    return std::string();
+  }
+  Result<std::string> Load(std::istringstream& words) {
+    uint32_t threads = 1;
+    words >> threads;
+    decoder_.reset();
+    SetThreads(threads);
+    const PeakMemory memory;
+    SWITCHYARD_ASSIGN(decoder_, Decoder::Load(tools::PeerBackend(), {}, size_, payloads_));
+    for (const auto method : {Decoder::Method::kPrefill, Decoder::Method::kDecode}) {
+      SWITCHYARD_TRY(decoder_->Run(method));
+    }
+    return std::format("{} {}", decoder_->load_seconds(), memory.Added());
+  }
+  Result<std::string> Run(Decoder::Method method) {
+    if (decoder_ == nullptr) return Fail(ErrorCode::kInvalidState, "no decoder is loaded");
+    SWITCHYARD_ASSIGN(const double seconds, decoder_->Run(method));
+    return std::format("{}", seconds);
+  }
+
+  DecoderSize size_;
+  DecoderPayloads payloads_;
+  std::unique_ptr<Decoder> decoder_;
+};
+
 class Peer {
  public:
   // The answer to a question, without the "ok".
@@ -75,6 +126,7 @@ class Peer {
     std::istringstream words(question);
     std::string what;
     words >> what;
+    if (auto answer = decoder_.Answer(what, words)) return *std::move(answer);
     if (what == "product") return SetProduct(words);
     if (what == "create") return Create(words);
     size_t id = 0;
@@ -115,11 +167,7 @@ class Peer {
     uint32_t threads = 0;
     words >> threads;
     if (!product_ || threads == 0) return Fail(ErrorCode::kInvalidArgument, "no product");
-    if (threads != threads_) {
-      creations_.clear();
-      threadpool::get_threadpool()->_unsafe_reset_threadpool(threads);
-      threads_ = threads;
-    }
+    SetThreads(threads);
     SWITCHYARD_ASSIGN(std::unique_ptr<Creation> creation, Creation::Make(*product_, payload_));
     const double load_seconds = creation->load_seconds();
     creations_.emplace(++last_id_, std::move(creation));
@@ -133,9 +181,9 @@ class Peer {
     return std::string();
   }
 
+  DecoderPeer decoder_;
   std::optional<Product> product_;
   Payload payload_;
-  uint32_t threads_ = 0;
   size_t last_id_ = 0;
   std::map<size_t, std::unique_ptr<Creation>> creations_;
 };

@@ -1,0 +1,156 @@
+// Rows on their way into a packed layout.
+
+#include <immintrin.h>
+
+#include "kernels/avx2/avx2.h"
+
+namespace switchyard::avx2 {
+namespace {
+
+constexpr size_t kLanes = 8;
+
+float Lowest(__m256 v) {
+  __m128 x = _mm_min_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_min_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_min_ss(x, _mm_movehdup_ps(x)));
+}
+float Highest(__m256 v) {
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
+}
+
+// The first `count` lanes.
+__m256i FirstLanes(size_t count) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(count)),
+                            _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+// Eight elements as int32.
+struct Quantizer {
+  __m256 s, zero_point;
+  Quantizer(float scale, float point)
+      : s(_mm256_set1_ps(scale)), zero_point(_mm256_set1_ps(point)) {}
+  __m256i operator()(__m256 x) const {
+    const __m256 scaled =
+        _mm256_round_ps(_mm256_mul_ps(x, s), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 q = _mm256_add_ps(scaled, zero_point);
+    // Of a NaN the second operand remains.
+    const __m256 above = _mm256_max_ps(q, _mm256_set1_ps(-128));
+    return _mm256_cvtps_epi32(_mm256_min_ps(above, _mm256_set1_ps(127)));
+  }
+};
+
+// Packs of 4 lanes from each of two vectors leave their halves interleaved.
+__m256i InOrder(__m256i packed) { return _mm256_permute4x64_epi64(packed, 0b11'01'10'00); }
+
+// Thirty-two elements as int8.
+__m256i QuantizeBlock(const Quantizer& quantize, const float* x) {
+  const __m256i ab =
+      _mm256_packs_epi32(quantize(_mm256_loadu_ps(x)), quantize(_mm256_loadu_ps(x + kLanes)));
+  const __m256i cd = _mm256_packs_epi32(quantize(_mm256_loadu_ps(x + 2 * kLanes)),
+                                        quantize(_mm256_loadu_ps(x + 3 * kLanes)));
+  return InOrder(_mm256_packs_epi16(InOrder(ab), InOrder(cd)));
+}
+
+// Calls store(i, q) for elements [first, count), eight at a time.
+template <typename StoreElement>
+void QuantizeRest(const Quantizer& quantize, const float* x, size_t first, size_t count,
+                  StoreElement store) {
+  for (size_t i = first; i < count; i += kLanes) {
+    const size_t left = count - i < kLanes ? count - i : kLanes;
+    alignas(32) int32_t q[kLanes];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(q),
+                       quantize(_mm256_maskload_ps(x + i, FirstLanes(left))));
+    for (size_t j = 0; j < left; ++j) store(i + j, q[j]);
+  }
+}
+
+}  // namespace
+
+Range FindRange(const float* x, size_t count) {
+  __m256 low[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+  __m256 high[2] = {_mm256_setzero_ps(), _mm256_setzero_ps()};
+  size_t i = 0;
+  // Of a NaN the second operand remains: it is passed over.
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    for (size_t j = 0; j < 2; ++j) {
+      const __m256 v = _mm256_loadu_ps(x + i + j * kLanes);
+      low[j] = _mm256_min_ps(v, low[j]);
+      high[j] = _mm256_max_ps(v, high[j]);
+    }
+  }
+  for (; i < count; i += kLanes) {
+    const __m256 v = _mm256_maskload_ps(x + i, FirstLanes(count - i < kLanes ? count - i : kLanes));
+    low[0] = _mm256_min_ps(v, low[0]);
+    high[0] = _mm256_max_ps(v, high[0]);
+  }
+  return {Lowest(_mm256_min_ps(low[0], low[1])), Highest(_mm256_max_ps(high[0], high[1]))};
+}
+
+void QuantizeS8(const float* x, size_t count, float s, float zero_point, int8_t* q) {
+  const Quantizer quantize(s, zero_point);
+  size_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i), QuantizeBlock(quantize, x + i));
+  }
+  QuantizeRest(quantize, x, i, count,
+               [q](size_t at, int32_t value) { q[at] = static_cast<int8_t>(value); });
+}
+
+void QuantizeU8(const float* x, size_t count, float s, float zero_point, uint8_t* q) {
+  const Quantizer quantize(s, zero_point);
+  const __m256i sign = _mm256_set1_epi8(-128);
+  size_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i),
+                        _mm256_xor_si256(QuantizeBlock(quantize, x + i), sign));
+  }
+  QuantizeRest(quantize, x, i, count,
+               [q](size_t at, int32_t value) { q[at] = static_cast<uint8_t>(value + 128); });
+}
+
+void QuantizeS16(const float* x, size_t count, float s, float zero_point, int16_t* q) {
+  const Quantizer quantize(s, zero_point);
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    const __m256i packed = _mm256_packs_epi32(quantize(_mm256_loadu_ps(x + i)),
+                                              quantize(_mm256_loadu_ps(x + i + kLanes)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i), InOrder(packed));
+  }
+  QuantizeRest(quantize, x, i, count,
+               [q](size_t at, int32_t value) { q[at] = static_cast<int16_t>(value); });
+}
+
+void SumBlocks(const int8_t* q, size_t count, int32_t* sums) {
+  // 8 fits uint8, so the sums of pairs come multiplied by it.
+  const __m256i eight = _mm256_set1_epi8(8), one = _mm256_set1_epi16(1);
+  for (size_t i = 0; i < count; i += x86::kSumDepth) {
+    const __m256i block = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(q + i));
+    const __m256i quads = _mm256_madd_epi16(_mm256_maddubs_epi16(eight, block), one);
+    __m128i x = _mm_add_epi32(_mm256_castsi256_si128(quads), _mm256_extracti128_si256(quads, 1));
+    x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0b01'00'11'10));
+    x = _mm_add_epi32(x, _mm_shuffle_epi32(x, 0b10'11'00'01));
+    sums[i / x86::kSumDepth] = _mm_cvtsi128_si32(x);
+  }
+}
+
+void WidenF16(const uint16_t* from, size_t count, float* to) {
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    _mm256_storeu_ps(to + i,
+                     _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
+  }
+  for (; i < count; ++i) to[i] = _cvtsh_ss(from[i]);
+}
+
+void WidenS8(const int8_t* from, size_t count, int16_t* to) {
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), _mm256_cvtepi8_epi16(bytes));
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+}  // namespace switchyard::avx2

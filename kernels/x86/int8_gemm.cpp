@@ -1,0 +1,242 @@
+// qp8_f32_qc8w and pqs8_qc8w. Rows are packed: quantized (qc8w) or gathered (pqs8), as int16 for
+// AVX2, as uint8 for VNNI.
+
+#include <algorithm>
+#include <cstring>
+
+#include "kernels/avx2/avx2.h"
+#include "kernels/gemm/quantize_row.h"
+#include "kernels/x86/panels.h"
+#include "kernels/x86/x86.h"
+#include "runtime/base/checked_math.h"
+
+namespace switchyard::x86 {
+namespace {
+
+// uint8 elements are so much more than their values.
+constexpr int kU8Offset = 128;
+
+class Int8Gemm : public PackedGemm {
+ public:
+  Int8Gemm(const IntegerStripFunction* strips, const KernelRow& row, const GemmProblem& problem)
+      : PackedGemm(PackedLayout(row, problem, 0)),
+        problem_(problem),
+        strips_(strips),
+        has_s16_rows_(row.lhs_vector.element_bits == 16),
+        kr_(row.kr),
+        taps_(problem.op == GemmOperator::kConv2d ? problem.taps : 1),
+        channels_(problem.op == GemmOperator::kConv2d ? problem.channels_per_tap : problem.k),
+        packed_channels_(CeilDivide<size_t>(channels_, kr_) * kr_) {}
+
+  void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const override {
+    auto* to = static_cast<std::byte*>(packed);
+    const size_t panel_bytes = layout_.RhsOffset(kPanelColumns);
+    for (size_t j = 0; j < n; j += kPanelColumns, to += panel_bytes) {
+      const size_t columns = std::min(kPanelColumns, n - j);
+      int32_t sums[kPanelColumns] = {};
+      const size_t elements_bytes = depth() * kPanelColumns;
+      PackElements(source, n0 + j, columns, sums, to + panel_bytes - elements_bytes);
+      PackHeader(source, n0 + j, columns, sums, to);
+    }
+  }
+
+  void Gemm(const GemmBlock& block, const OutputStage& stage) const override {
+    const auto& packed = std::get<PackedRows>(block.lhs);
+    ForEachStrip(block.m, layout_.m_step(), [&](size_t first, size_t rows) {
+      IntegerStrip strip;
+      strip.panels = block.rhs + layout_.RhsOffset(block.n0);
+      strip.panel_bytes = layout_.RhsOffset(kPanelColumns);
+      strip.n = block.n;
+      strip.out = block.out + first * block.out_stride;
+      strip.out_stride = block.out_stride;
+      strip.rows = packed.data + layout_.LhsOffset(first);
+      strip.row_bytes = layout_.lhs_row_bytes();
+      strip.depth = depth();
+      SetStage(stage, strip);
+      strips_[rows - 1](strip);
+    });
+  }
+
+  void Gemv(const GemmBlock& block, const OutputStage& stage) const override { Gemm(block, stage); }
+
+ protected:
+  size_t depth() const { return taps_ * packed_channels_; }
+  size_t element_bytes() const { return has_s16_rows_ ? sizeof(int16_t) : 1; }
+
+  // Of columns [n0, n0 + n); the panel has kPanelColumns.
+  virtual void PackHeader(const RhsSource& source, size_t n0, size_t n, const int32_t* sums,
+                          std::byte* to) const = 0;
+  virtual void SetStage(const OutputStage& stage, IntegerStrip& strip) const = 0;
+
+  const GemmProblem problem_;
+  const IntegerStripFunction* const strips_;
+  const bool has_s16_rows_;
+  const size_t kr_, taps_, channels_, packed_channels_;
+
+ private:
+  void PackElements(const RhsSource& source, size_t n0, size_t n, int32_t* sums,
+                    std::byte* to) const {
+    const auto* const weights = static_cast<const int8_t*>(source.weights);
+    if (problem_.rhs_is_kxn) {
+      PackRowMajor(weights + n0, n, sums, to);
+      return;
+    }
+    const size_t units = channels_ / kr_, rest = channels_ % kr_;
+    for (size_t tap = 0; tap < taps_; ++tap) {
+      const std::byte* columns[kPanelColumns];
+      for (size_t j = 0; j < n; ++j) {
+        const int8_t* const column = weights + (n0 + j) * problem_.k + tap * channels_;
+        for (size_t c = 0; c < channels_; ++c) sums[j] += column[c];
+        columns[j] = reinterpret_cast<const std::byte*>(column);
+      }
+      (kr_ == 2 ? Interleave16 : Interleave32)(columns, n, units, kPanelColumns, to);
+      to += units * kr_ * kPanelColumns;
+      if (rest == 0) continue;
+      std::memset(to, 0, kr_ * kPanelColumns);
+      for (size_t j = 0; j < n; ++j) std::memcpy(to + j * kr_, columns[j] + units * kr_, rest);
+      to += kr_ * kPanelColumns;
+    }
+  }
+
+  // Weights [k, n], from their first column of the panel on.
+  void PackRowMajor(const int8_t* weights, size_t n, int32_t* sums, std::byte* to) const {
+    std::memset(to, 0, depth() * kPanelColumns);
+    for (size_t k = 0; k < problem_.k; ++k) {
+      const size_t at = k / channels_ * packed_channels_ + k % channels_;
+      std::byte* const unit = to + at / kr_ * kr_ * kPanelColumns + at % kr_;
+      for (size_t j = 0; j < n; ++j) {
+        const int8_t w = weights[k * problem_.n + j];
+        unit[j * kr_] = static_cast<std::byte>(w);
+        sums[j] += w;
+      }
+    }
+  }
+};
+
+class Qc8wGemm final : public Int8Gemm {
+ public:
+  using Int8Gemm::Int8Gemm;
+
+  void PackRows(const RawRows& rows, size_t m, std::byte* scratch,
+                std::byte* packed) const override {
+    for (size_t i = 0; i < m; ++i) {
+      PackGemvRow(rows.base + i * rows.stride, scratch, packed + layout_.LhsOffset(i));
+    }
+  }
+
+  void PackGemvRow(const std::byte* row, std::byte* scratch, std::byte* packed) const override {
+    const float* x = reinterpret_cast<const float*>(row);
+    if (problem_.lhs_type == DataType::kF16) {
+      auto* const wide = reinterpret_cast<float*>(scratch);
+      avx2::WidenF16(reinterpret_cast<const uint16_t*>(row), problem_.k, wide);
+      x = wide;
+    }
+    const auto [low, high] = avx2::FindRange(x, problem_.k);
+    const RowQuantization by = QuantizationOf(low, high);
+    if (has_s16_rows_) {
+      avx2::QuantizeS16(x, problem_.k, by.s, by.zero_point, reinterpret_cast<int16_t*>(packed));
+    } else {
+      avx2::QuantizeU8(x, problem_.k, by.s, by.zero_point, reinterpret_cast<uint8_t*>(packed));
+    }
+    std::byte* const end = packed + depth() * element_bytes();
+    std::fill(packed + problem_.k * element_bytes(), end, std::byte{0});
+    const QuantizedRow quantized = {-static_cast<int32_t>(by.zero_point), by.r};
+    std::memcpy(end, &quantized, sizeof(quantized));
+  }
+
+  void PackTaps(const Taps&, size_t, std::byte*, std::byte*) const override {}
+
+ private:
+  void PackHeader(const RhsSource& source, size_t n0, size_t n, const int32_t* sums,
+                  std::byte* to) const override {
+    float scales[kPanelColumns] = {}, bias[kPanelColumns] = {};
+    std::copy_n(source.scales + n0, n, scales);
+    if (source.bias != nullptr) std::copy_n(static_cast<const float*>(source.bias) + n0, n, bias);
+    std::memcpy(to, sums, sizeof(scales));
+    std::memcpy(to + sizeof(scales), scales, sizeof(scales));
+    std::memcpy(to + 2 * sizeof(scales), bias, sizeof(bias));
+  }
+
+  void SetStage(const OutputStage& stage, IntegerStrip& strip) const override {
+    strip.min = stage.min;
+    strip.max = stage.max;
+  }
+};
+
+class Pqs8Gemm final : public Int8Gemm {
+ public:
+  using Int8Gemm::Int8Gemm;
+
+  void PackRows(const RawRows& rows, size_t m, std::byte* /*scratch*/,
+                std::byte* packed) const override {
+    for (size_t i = 0; i < m; ++i) {
+      PackTap(rows.base + i * rows.stride, packed + layout_.LhsOffset(i));
+    }
+  }
+  void PackGemvRow(const std::byte*, std::byte*, std::byte*) const override {}
+
+  void PackTaps(const Taps& taps, size_t m, std::byte* scratch, std::byte* packed) const override {
+    const size_t step = layout_.m_step(), tap_bytes = packed_channels_ * element_bytes();
+    auto** const pointers = reinterpret_cast<const void**>(scratch);
+    for (size_t first = 0; first < m; first += step) {
+      const size_t rows = std::min(step, m - first);
+      Taps strip = taps;
+      strip.first_row += first;
+      strip.FillPointers(rows, rows, pointers);
+      for (size_t i = 0; i < rows; ++i) {
+        std::byte* to = packed + layout_.LhsOffset(first + i);
+        for (size_t tap = 0; tap < taps_; ++tap, to += tap_bytes) {
+          PackTap(static_cast<const std::byte*>(pointers[tap * rows + i]), to);
+        }
+      }
+    }
+  }
+
+ private:
+  void PackTap(const std::byte* from, std::byte* to) const {
+    if (has_s16_rows_) {
+      avx2::WidenS8(reinterpret_cast<const int8_t*>(from), channels_,
+                    reinterpret_cast<int16_t*>(to));
+    } else {
+      for (size_t c = 0; c < channels_; ++c) to[c] = from[c] ^ std::byte{kU8Offset};
+    }
+    std::fill(to + channels_ * element_bytes(), to + packed_channels_ * element_bytes(),
+              std::byte{0});
+  }
+
+  void PackHeader(const RhsSource& source, size_t n0, size_t n, const int32_t* sums,
+                  std::byte* to) const override {
+    const int32_t excess = source.lhs_zero_point + (has_s16_rows_ ? 0 : kU8Offset);
+    int32_t starts[kPanelColumns] = {};
+    float factors[kPanelColumns] = {};
+    for (size_t j = 0; j < n; ++j) {
+      const int32_t bias =
+          source.bias == nullptr ? 0 : static_cast<const int32_t*>(source.bias)[n0 + j];
+      // Of a damaged file the sum may wrap.
+      starts[j] =
+          static_cast<int32_t>(static_cast<uint32_t>(bias) -
+                               static_cast<uint32_t>(excess) * static_cast<uint32_t>(sums[j]));
+      factors[j] = source.scales[n0 + j];
+    }
+    std::memcpy(to, starts, sizeof(starts));
+    std::memcpy(to + sizeof(starts), factors, sizeof(factors));
+  }
+
+  void SetStage(const OutputStage& stage, IntegerStrip& strip) const override {
+    strip.min = static_cast<float>(stage.quantized_min - stage.quantized_zero_point);
+    strip.max = static_cast<float>(stage.quantized_max - stage.quantized_zero_point);
+    strip.zero_point = stage.quantized_zero_point;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<PackedGemm> MakeInt8Gemm(const IntegerStripFunction* strips, const KernelRow& row,
+                                         const GemmProblem& problem) {
+  if (row.variant == Variant::kQp8F32Qc8w) {
+    return std::make_unique<Qc8wGemm>(strips, row, problem);
+  }
+  return std::make_unique<Pqs8Gemm>(strips, row, problem);
+}
+
+}  // namespace switchyard::x86
