@@ -125,7 +125,8 @@ def peaks(rows):
     found = {}
     for row in rows:
         if "peak_gops" in row:
-            found[(row["peak"], row["threads"])] = row["peak_gops"]
+            key = (row["peak"], row["threads"])
+            found[key] = max(found.get(key, 0), row["peak_gops"])
     if not found:
         return ""
     return table(["peak", "threads", "GOP/s"],
