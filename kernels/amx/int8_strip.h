@@ -29,6 +29,13 @@ struct Stored {
   size_t first_rows, second_rows;
 };
 
+// How many depths ahead elements are asked for: loading a tile waits for each of its cache lines.
+constexpr size_t kPrefetchDepth = kTileDepth;
+
+inline void PrefetchTile(const std::byte* from, size_t stride) {
+  for (size_t i = 0; i < kTileRows; ++i) __builtin_prefetch(from + i * stride);
+}
+
 // Tiles 0 and 1 are the sums of the first rows with two panels, 2 and 3 those of the second; 4 and
 // 5 their elements, 6 and 7 those of the panels.
 template <typename Tiles, int kPanels, bool kHasSecond>
@@ -39,11 +46,13 @@ inline void MultiplyBlock(Tiles& tiles, const IntegerStrip& strip, const std::by
   if constexpr (kHasSecond && kPanels == 2) tiles.template Zero<3>();
   const std::byte* const second = strip.rows + kTileRows * strip.row_bytes;
   for (size_t k = 0; k < strip.depth; k += kTileDepth) {
-    const size_t at = k * kPanelColumns;
+    const size_t at = k * kPanelColumns, ahead = at + kPrefetchDepth * kPanelColumns;
     tiles.template Load<4>(strip.rows + k, strip.row_bytes);
+    PrefetchTile(panels[0] + ahead, kTileDepth);
     tiles.template Load<6>(panels[0] + at, kTileDepth);
     tiles.template Multiply<0, 4, 6>();
     if constexpr (kPanels == 2) {
+      PrefetchTile(panels[1] + ahead, kTileDepth);
       tiles.template Load<7>(panels[1] + at, kTileDepth);
       tiles.template Multiply<1, 4, 7>();
     }
@@ -64,7 +73,8 @@ inline void MultiplyFourPanels(Tiles& tiles, const IntegerStrip& strip,
   tiles.template Zero<2>();
   tiles.template Zero<3>();
   for (size_t k = 0; k < strip.depth; k += kTileDepth) {
-    const size_t at = k * kPanelColumns;
+    const size_t at = k * kPanelColumns, ahead = at + kPrefetchDepth * kPanelColumns;
+    for (int p = 0; p < 4; ++p) PrefetchTile(panels[p] + ahead, kTileDepth);
     tiles.template Load<4>(strip.rows + k, strip.row_bytes);
     tiles.template Load<6>(panels[0] + at, kTileDepth);
     tiles.template Multiply<0, 4, 6>();

@@ -26,42 +26,46 @@ __m256i FirstLanes(size_t count) {
                             _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
-// Eight elements as int32.
+// Packs of two vectors leave their halves interleaved.
+__m256i InOrder(__m256i packed) { return _mm256_permute4x64_epi64(packed, 0b11'01'10'00); }
+
+// Sixteen elements as int16, of which x * s is between -255 and 255, or a NaN. The conversion rounds
+// to even and makes a NaN the lowest number, which it stays: everything behind it saturates.
 struct Quantizer {
-  __m256 s, zero_point;
+  __m256 s;
+  __m256i zero_point;
   Quantizer(float scale, float point)
-      : s(_mm256_set1_ps(scale)), zero_point(_mm256_set1_ps(point)) {}
-  __m256i operator()(__m256 x) const {
-    const __m256 scaled =
-        _mm256_round_ps(_mm256_mul_ps(x, s), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m256 q = _mm256_add_ps(scaled, zero_point);
-    // Of a NaN the second operand remains.
-    const __m256 above = _mm256_max_ps(q, _mm256_set1_ps(-128));
-    return _mm256_cvtps_epi32(_mm256_min_ps(above, _mm256_set1_ps(127)));
+      : s(_mm256_set1_ps(scale)), zero_point(_mm256_set1_epi16(static_cast<int16_t>(point))) {}
+  __m256i operator()(__m256 low, __m256 high) const {
+    const __m256i scaled = _mm256_packs_epi32(_mm256_cvtps_epi32(_mm256_mul_ps(low, s)),
+                                              _mm256_cvtps_epi32(_mm256_mul_ps(high, s)));
+    return _mm256_adds_epi16(scaled, zero_point);  // in the order of packs
+  }
+  __m256i operator()(const float* x) const {
+    return (*this)(_mm256_loadu_ps(x), _mm256_loadu_ps(x + kLanes));
   }
 };
 
-// Packs of 4 lanes from each of two vectors leave their halves interleaved.
-__m256i InOrder(__m256i packed) { return _mm256_permute4x64_epi64(packed, 0b11'01'10'00); }
-
 // Thirty-two elements as int8.
 __m256i QuantizeBlock(const Quantizer& quantize, const float* x) {
-  const __m256i ab =
-      _mm256_packs_epi32(quantize(_mm256_loadu_ps(x)), quantize(_mm256_loadu_ps(x + kLanes)));
-  const __m256i cd = _mm256_packs_epi32(quantize(_mm256_loadu_ps(x + 2 * kLanes)),
-                                        quantize(_mm256_loadu_ps(x + 3 * kLanes)));
-  return InOrder(_mm256_packs_epi16(InOrder(ab), InOrder(cd)));
+  const __m256i bytes = _mm256_packs_epi16(quantize(x), quantize(x + 2 * kLanes));
+  return _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
-// Calls store(i, q) for elements [first, count), eight at a time.
+// int16 within the bounds of int8.
+__m256i Clamp(__m256i q) {
+  return _mm256_min_epi16(_mm256_max_epi16(q, _mm256_set1_epi16(-128)), _mm256_set1_epi16(127));
+}
+
+// Calls store(i, q) for elements [first, count).
 template <typename StoreElement>
 void QuantizeRest(const Quantizer& quantize, const float* x, size_t first, size_t count,
                   StoreElement store) {
   for (size_t i = first; i < count; i += kLanes) {
     const size_t left = count - i < kLanes ? count - i : kLanes;
-    alignas(32) int32_t q[kLanes];
-    _mm256_store_si256(reinterpret_cast<__m256i*>(q),
-                       quantize(_mm256_maskload_ps(x + i, FirstLanes(left))));
+    const __m256 some = _mm256_maskload_ps(x + i, FirstLanes(left));
+    alignas(32) int16_t q[2 * kLanes];
+    _mm256_store_si256(reinterpret_cast<__m256i*>(q), InOrder(Clamp(quantize(some, some))));
     for (size_t j = 0; j < left; ++j) store(i + j, q[j]);
   }
 }
@@ -95,7 +99,7 @@ void QuantizeS8(const float* x, size_t count, float s, float zero_point, int8_t*
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i), QuantizeBlock(quantize, x + i));
   }
   QuantizeRest(quantize, x, i, count,
-               [q](size_t at, int32_t value) { q[at] = static_cast<int8_t>(value); });
+               [q](size_t at, int16_t value) { q[at] = static_cast<int8_t>(value); });
 }
 
 void QuantizeU8(const float* x, size_t count, float s, float zero_point, uint8_t* q) {
@@ -107,19 +111,17 @@ void QuantizeU8(const float* x, size_t count, float s, float zero_point, uint8_t
                         _mm256_xor_si256(QuantizeBlock(quantize, x + i), sign));
   }
   QuantizeRest(quantize, x, i, count,
-               [q](size_t at, int32_t value) { q[at] = static_cast<uint8_t>(value + 128); });
+               [q](size_t at, int16_t value) { q[at] = static_cast<uint8_t>(value + 128); });
 }
 
 void QuantizeS16(const float* x, size_t count, float s, float zero_point, int16_t* q) {
   const Quantizer quantize(s, zero_point);
   size_t i = 0;
   for (; i + 16 <= count; i += 16) {
-    const __m256i packed = _mm256_packs_epi32(quantize(_mm256_loadu_ps(x + i)),
-                                              quantize(_mm256_loadu_ps(x + i + kLanes)));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i), InOrder(packed));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i), InOrder(Clamp(quantize(x + i))));
   }
   QuantizeRest(quantize, x, i, count,
-               [q](size_t at, int32_t value) { q[at] = static_cast<int16_t>(value); });
+               [q](size_t at, int16_t value) { q[at] = value; });
 }
 
 void SumBlocks(const int8_t* q, size_t count, int32_t* sums) {
@@ -142,6 +144,16 @@ void WidenF16(const uint16_t* from, size_t count, float* to) {
                      _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i))));
   }
   for (; i < count; ++i) to[i] = _cvtsh_ss(from[i]);
+}
+
+void OffsetS8(const int8_t* from, size_t count, uint8_t* to) {
+  const __m256i sign = _mm256_set1_epi8(-128);
+  size_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + i), _mm256_xor_si256(bytes, sign));
+  }
+  for (; i < count; ++i) to[i] = static_cast<uint8_t>(from[i] + 128);
 }
 
 void WidenS8(const int8_t* from, size_t count, int16_t* to) {

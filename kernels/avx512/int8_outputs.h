@@ -48,7 +48,12 @@ struct Pqs8 {
     const __m512 clamped = Clamp(scaled, _mm512_set1_ps(strip.min), _mm512_set1_ps(strip.max));
     const __m512i y =
         _mm512_add_epi32(_mm512_cvtps_epi32(clamped), _mm512_set1_epi32(strip.zero_point));
-    _mm512_mask_cvtepi32_storeu_epi8(out, columns, y);
+    const __m128i bytes = _mm512_cvtepi32_epi8(y);
+    if (columns == 0xFFFF) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
+    } else {
+      _mm_mask_storeu_epi8(out, columns, bytes);
+    }
   }
 };
 

@@ -114,7 +114,9 @@ class Int8Gemm : public PackedGemm {
       const std::byte* columns[kPanelColumns];
       for (size_t j = 0; j < n; ++j) {
         const int8_t* const column = weights + (n0 + j) * problem_.k + tap * channels_;
-        for (size_t c = 0; c < channels_; ++c) sums[j] += column[c];
+        int32_t sum = 0;
+        for (size_t c = 0; c < channels_; ++c) sum += column[c];
+        sums[j] += sum;
         columns[j] = reinterpret_cast<const std::byte*>(column);
       }
       (kr_ == 2 ? Interleave16 : Interleave32)(columns, n, units, kPanelColumns, to);
@@ -235,7 +237,8 @@ class Pqs8Gemm final : public Int8Gemm {
       avx2::WidenS8(reinterpret_cast<const int8_t*>(from), channels_,
                     reinterpret_cast<int16_t*>(to));
     } else {
-      for (size_t c = 0; c < channels_; ++c) to[c] = from[c] ^ std::byte{kU8Offset};
+      avx2::OffsetS8(reinterpret_cast<const int8_t*>(from), channels_,
+                     reinterpret_cast<uint8_t*>(to));
     }
     std::fill(to + channels_ * element_bytes(), to + packed_channels_ * element_bytes(),
               std::byte{0});

@@ -7,6 +7,7 @@
 #include "backend/options.h"
 #include "backend/xnnpack/remedies.h"
 #include "kernels/gemm/row.h"
+#include "runtime/base/format.h"
 #include "runtime/base/reason.h"
 #include "test/bench/library_peers.h"
 #include "test/bench/stock.h"
@@ -50,13 +51,16 @@ MakeContender Maker(Make make) {
   return [make]() -> Result<std::unique_ptr<Contender>> { return make(); };
 }
 
-// Makes one, checks its answers, and returns it.
+// Makes one, checks its answers, and returns it. `side` is whose they are.
 template <typename Make>
-auto Checked(const Product& product, Make make) -> decltype(make()) {
+auto Checked(std::string_view side, const Product& product, Make make) -> decltype(make()) {
   auto made = make();
   if (!made) return made;
   if (auto run = (*made)->TimedRun(); !run) return std::unexpected(std::move(run).error());
-  SWITCHYARD_TRY(CheckOutput(product, (*made)->output()));
+  if (Status status = CheckOutput(product, (*made)->output()); !status) {
+    status.error().message = Format("{}: {}", side, status.error().message);
+    return std::unexpected(std::move(status).error());
+  }
   return made;
 }
 
@@ -137,18 +141,18 @@ Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
   const auto make_stock = [&] { return sides.StockOperator(Stock::Counts::kEverything); };
   const auto make_remedied = [&] { return sides.Remedied(); };
   {
-    SWITCHYARD_ASSIGN(const std::unique_ptr<Ours> ours, Checked(product, make_ours));
+    SWITCHYARD_ASSIGN(const std::unique_ptr<Ours> ours, Checked("ours", product, make_ours));
     Describe(ours->node(), result);
     result.ours_load = ours->load_seconds();
     result.packed_bytes = ours->packed_bytes();
   }
   if (const Remedy* remedy = RemedyOf(product); remedy != nullptr) {
     result.remedy = remedy->id;
-    SWITCHYARD_ASSIGN(const std::unique_ptr<Ours> stock, Checked(product, make_remedied));
+    SWITCHYARD_ASSIGN(const std::unique_ptr<Ours> stock, Checked("stock with its remedy", product, make_remedied));
     result.stock_load = stock->load_seconds();
     SWITCHYARD_ASSIGN(result.ratio, Compare(Maker(make_ours), Maker(make_remedied), effort));
   } else {
-    SWITCHYARD_ASSIGN(const std::unique_ptr<Stock> stock, Checked(product, make_stock));
+    SWITCHYARD_ASSIGN(const std::unique_ptr<Stock> stock, Checked("stock", product, make_stock));
     result.stock_load = stock->load_seconds();
     SWITCHYARD_ASSIGN(result.ratio, Compare(Maker(make_ours), Maker(make_stock), effort));
   }
@@ -166,7 +170,7 @@ Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
        machine.libraries ? LibraryPeers() : std::span<const LibraryPeer>()) {
     const auto make = [&] { return peer.make(product, machine.threads); };
     const auto check = [&]() -> Result<double> {
-      SWITCHYARD_ASSIGN(const auto made, Checked(product, make));
+      SWITCHYARD_ASSIGN(const auto made, Checked(peer.name, product, make));
       return made->load_seconds();
     };
     result.peers.push_back(

@@ -101,6 +101,9 @@ TEST(Select, TableOfVariantsOperatorsAndTiers) {
     EXPECT_EQ(chosen("sme2:svl=128"), row.sme2);
     EXPECT_EQ(chosen("avx2"), row.avx2);
     EXPECT_EQ(chosen("avx512"), row.avx512);
+    const bool is_int8 = row.variant == Variant::kQp8F32Qc8w || row.variant == Variant::kPqs8Qc8w;
+    EXPECT_EQ(chosen("amx"),
+              is_int8 ? std::string(Name(row.variant)) + "_amx" : std::string(row.avx512));
   }
 }
 
@@ -123,7 +126,7 @@ TEST(Select, ChoiceNeverNeedsWhatTheCpuLacks) {
 
 TEST(Select, EveryOtherRowOfTheVariantIsRejectedWithAReason) {
   for (const Expectation& row : kExpectations) {
-    for (std::string_view cpu : {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2", "avx512"}) {
+    for (std::string_view cpu : {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2", "avx512", "amx"}) {
       const Selection selection = Select(KernelTable(), Problem(row.variant, row.op), Cpu(cpu));
       std::set<const KernelRow*> seen;
       if (selection.chosen != nullptr) seen.insert(selection.chosen);
