@@ -44,12 +44,22 @@ if(SWITCHYARD_SANITIZE)
                                  -fno-omit-frame-pointer
   )
   target_link_options(switchyard_options INTERFACE ${sanitize} -fno-sanitize=vptr)
-  # What the fuzz targets steer by. Other programs find empty functions in the sanitizer's runtime.
   if(SWITCHYARD_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     set(SWITCHYARD_FUZZERS ON)
-    target_compile_options(switchyard_options INTERFACE -fsanitize=fuzzer-no-link)
   endif()
   find_program(SWITCHYARD_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer)
+endif()
+
+# Beyond those, the options of a library room, and of what its users and tests run it with (RTTI, below).
+set(SWITCHYARD_ROOM_OPTIONS $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+set(SWITCHYARD_RTTI_OPTIONS)
+if(SWITCHYARD_FUZZERS)
+  # What the fuzz targets steer by. Other programs find empty functions in the sanitizer's runtime.
+  list(APPEND SWITCHYARD_ROOM_OPTIONS -fsanitize=fuzzer-no-link)
+endif()
+if(SWITCHYARD_SANITIZE)
+  # A third of the time of optimizing what the sanitizers added, and most of it is the tools' JSON.
+  set(SWITCHYARD_RTTI_OPTIONS -O0)
 endif()
 
 # The headers that nearly every file includes, precompiled, since reading them is a third of what a build
@@ -86,7 +96,8 @@ if(SWITCHYARD_PRECOMPILE)
       <vector>
     )
   endforeach()
-  target_compile_options(switchyard_library_headers_no_rtti PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  target_compile_options(switchyard_library_headers_no_rtti PRIVATE ${SWITCHYARD_ROOM_OPTIONS})
+  target_compile_options(switchyard_library_headers_rtti PRIVATE ${SWITCHYARD_RTTI_OPTIONS})
 endif()
 
 # A room's static library: target switchyard_NAME, alias switchyard::NAME. Without a source file it
@@ -104,10 +115,12 @@ function(switchyard_library name)
     target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
     target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE switchyard_options ${arg_PRIVATE})
     set(kind rtti)
+    set(options ${SWITCHYARD_RTTI_OPTIONS})
     if(NOT arg_RTTI)
-      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
       set(kind no_rtti)
+      set(options ${SWITCHYARD_ROOM_OPTIONS})
     endif()
+    target_compile_options(${target} PRIVATE ${options})
     if(SWITCHYARD_PRECOMPILE)
       target_precompile_headers(${target} REUSE_FROM switchyard_library_headers_${kind})
     endif()
