@@ -18,9 +18,9 @@ CompiledDelegate::CompiledDelegate(std::unique_ptr<LoadedModel> model, bool has_
 }
 
 void CompiledDelegate::MakeTrace() {
-  trace_.emplace(DescribeSteps(model_->graph, model_->plan, model_->routes));
+  trace_.emplace(model_->graph, DescribeSteps(model_->graph, model_->plan, model_->routes));
   for (size_t i = 0; i < model_->steps.size(); ++i) {
-    trace_->AddOperators(model_->graph, i, model_->steps[i]->operators());
+    trace_->AddOperators(i, model_->steps[i]->operators());
   }
 }
 
@@ -107,7 +107,7 @@ Status CompiledDelegate::RunSteps(Tracer* tracer) {
     StepRunner& step = *model_->steps[i];
     const uint64_t start = tracer != nullptr ? tracer->Now() : 0;
     SWITCHYARD_TRY(NoteFailure(step.Run(data)));
-    if (tracer != nullptr) trace_->Report(*tracer, i, start, step);
+    if (tracer != nullptr) trace_->Report(*tracer, i, start, step, shapes_);
   }
   return {};
 }

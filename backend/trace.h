@@ -11,6 +11,7 @@
 
 #include "backend/plan/step_description.h"
 #include "backend/plan/step_runner.h"
+#include "runtime/base/dims.h"
 #include "runtime/host_services.h"
 #include "schema/graph.h"
 
@@ -18,24 +19,28 @@ namespace switchyard {
 
 class TraceTable {
  public:
-  explicit TraceTable(std::vector<StepDescription> steps);
+  // `graph` must outlive the table.
+  TraceTable(const Graph& graph, std::vector<StepDescription> steps);
 
   // What XNNPACK times inside a step.
-  void AddOperators(const Graph& graph, size_t step, std::span<const TimedOperator> operators);
+  void AddOperators(size_t step, std::span<const TimedOperator> operators);
 
-  // `step` has run from `start` until now, on `runner`.
-  void Report(Tracer& tracer, size_t step, uint64_t start, const StepRunner& runner);
+  // `step` has run from `start` until now, on `runner`, at these shapes of the graph's values.
+  void Report(Tracer& tracer, size_t step, uint64_t start, const StepRunner& runner,
+              std::span<const Dims> shapes);
 
  private:
   struct Operator {
     std::string name, kernel;
     std::vector<uint32_t> nodes, debug_handles;
+    NodeIndex product;  // the node whose multiplications it does; kNoNode: none
   };
   struct Entry {
     StepDescription step;
     std::vector<Operator> operators;
   };
 
+  const Graph* graph_;
   std::vector<Entry> entries_;
   UniqueNames names_;
   std::vector<uint64_t> times_;  // of one step's operators

@@ -53,6 +53,8 @@ struct TraceEvent {
   std::span<const uint32_t> nodes = {};
   std::span<const uint32_t> debug_handles = {};
   uint64_t start = 0, end = 0;
+  uint64_t macs =
+      0;  // multiply-accumulates done, at the shapes of this execute; 0: none, or not told
 };
 
 class Tracer {

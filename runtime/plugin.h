@@ -138,6 +138,7 @@ typedef struct switchyard_event {
   const uint32_t* nodes;
   const uint32_t* debug_handles;
   uint64_t start, end; /* in the tracer's own unit */
+  uint64_t macs;       /* multiply-accumulates at the execute's shapes; 0: none, or not told */
 } switchyard_event;
 
 /* Called by the thread that called execute. Null: no tracing. */

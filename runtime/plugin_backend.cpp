@@ -71,6 +71,9 @@ switchyard_tracer ToC(Tracer& tracer) {
       if (first == nullptr) return {};
       return {first, event->num_nodes};
     };
+    // Modules of version 0.1 end before it.
+    const bool has_macs = event->struct_size >= SWITCHYARD_THROUGH(switchyard_event, macs);
+    const uint64_t macs = has_macs ? event->macs : 0;
     static_cast<Tracer*>(context)->Event({.kind = static_cast<TraceKind>(event->kind),
                                           .name = event->name,
                                           .route = event->route,
@@ -79,7 +82,8 @@ switchyard_tracer ToC(Tracer& tracer) {
                                           .nodes = numbers(event->nodes),
                                           .debug_handles = numbers(event->debug_handles),
                                           .start = event->start,
-                                          .end = event->end});
+                                          .end = event->end,
+                                          .macs = macs});
   };
   c.from_nanoseconds = [](void* context, uint64_t nanoseconds) {
     return static_cast<Tracer*>(context)->FromNanoseconds(nanoseconds);

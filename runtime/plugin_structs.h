@@ -45,7 +45,7 @@ SWITCHYARD_MEMBERS(switchyard_logger, END(struct_size), END(context), END(log), 
                    END(reserved[1]));
 SWITCHYARD_MEMBERS(switchyard_event, END(struct_size), END(kind), END(num_nodes), END(name),
                    END(route), END(kernel), END(micro_kernel), END(nodes), END(debug_handles),
-                   END(start), END(end));
+                   END(start), END(end), END(macs));
 SWITCHYARD_MEMBERS(switchyard_tracer, END(struct_size), END(context), END(now), END(event),
                    END(from_nanoseconds), END(reserved[0]), END(reserved[1]));
 SWITCHYARD_MEMBERS(switchyard_buffer, END(struct_size), END(data), END(bytes), END(owner));

@@ -4,14 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "runtime/base/format.h"
 #include "tools/model_file.h"
 #include "tools/model_folder.h"
-#include "tools/scalar_types.h"
+#include "tools/progress.h"
 #include "tools/text.h"
 
 namespace switchyard::tools {
@@ -19,24 +18,9 @@ namespace {
 
 using nlohmann::ordered_json;
 
-Outcome<std::vector<MethodInput>> ReadInputs(const ModelCase& item, const Program& program) {
-  std::vector<MethodInput> inputs;
-  for (size_t i = 0; i < item.dim_orders.size(); ++i) {
-    std::filesystem::path path = item.folder / Format("input_{}.npy", i);
-    SWITCHYARD_ASSIGN(Array array, ReadInput(path, &program, item.method, i));
-    if (item.dim_orders[i].size() != array.shape.size()) {
-      return Fail(ExitCode::kInvalidFile,
-                  "{}: is {}, meta.json's layout of it has {} dimensions; export the model again",
-                  path.string(), Describe(array), item.dim_orders[i].size());
-    }
-    inputs.push_back({std::move(array), item.dim_orders[i]});
-  }
-  return inputs;
-}
-
 Outcome<void> RunCase(const ModelFolder& model, const ModelCase& item, const Program& program,
                       ProgramRunner& runner, CaseResult& result) {
-  SWITCHYARD_ASSIGN(std::vector<MethodInput> inputs, ReadInputs(item, program));
+  SWITCHYARD_ASSIGN(std::vector<MethodInput> inputs, ReadCaseInputs(item, program));
   Outcome<std::vector<Array>> outputs = runner.Run(item.method, inputs);
   // The command line is in order here: a method or an input that does not fit is the folder's
   // fault.
@@ -239,14 +223,12 @@ Outcome<ExitCode> Check(const CheckOptions& options, std::ostream& out) {
   }
   std::vector<CaseResult> results;
   size_t passed_models = 0;
+  Progress progress(options.progress);
   for (size_t i = 0; i < folders.size(); ++i) {
-    if (options.progress) {
-      std::fprintf(stderr, "\r\033[K[%zu/%zu] %s", i + 1, folders.size(),
-                   folders[i].filename().c_str());
-    }
+    progress.Show(Format("[{}/{}] {}", i + 1, folders.size(), folders[i].filename().string()));
     std::vector<CaseResult> added = CheckFolder(folders[i], options.max_memory);
     passed_models += std::ranges::all_of(added, &CaseResult::pass);
-    if (options.progress) std::fprintf(stderr, "\r\033[K");
+    progress.Clear();
     for (CaseResult& result : added) {
       if (!options.json) PrintLine(result, width, out);
       results.push_back(std::move(result));

@@ -4,10 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <new>
 #include <utility>
 
+#include "tools/bench.h"
 #include "tools/check.h"
 #include "tools/explain.h"
 #include "tools/extract.h"
@@ -23,6 +26,9 @@ namespace {
 
 constexpr uint32_t kMaxThreads = 1024;
 constexpr uint32_t kMaxRepeats = 1'000'000;
+constexpr size_t kMaxRounds = 1000;
+constexpr double kMaxSeconds = 3600;
+constexpr const char* kOwnProgram = "/proc/self/exe";
 
 constexpr const char* kExitCodes =
     "Exit codes: 0 ok, 1 an answer is not the expected one, 2 usage, 3 a file is damaged or not "
@@ -36,6 +42,8 @@ struct Options {
   ExtractOptions extract;
   RunOptions run;
   CheckOptions check;
+  BenchOptions bench;
+  TakeTurnsOptions take_turns;
 };
 
 void AddFile(CLI::App& command, std::filesystem::path& file,
@@ -47,16 +55,74 @@ void AddFile(CLI::App& command, std::filesystem::path& file,
       ->allow_extra_args(false);
 }
 
-void AddThreads(CLI::App& command, std::optional<uint32_t>& threads) {
-  command.add_option("--threads", threads, "Threads of ExecuTorch's pool (default: one per core)")
-      ->check(CLI::Range(uint32_t{1}, kMaxThreads));
-}
-
 void AddMaxMemory(CLI::App& command, uint64_t& max_memory) {
   command
       .add_option("--max-memory", max_memory,
                   "Bytes that a program's plan or a payload's outputs may take")
       ->capture_default_str();
+}
+
+// What `bench` takes, and hands on to the processes that it starts.
+void AddBenchModel(CLI::App& command, BenchModelOptions& model,
+                   std::map<std::string, std::string>& backend_options) {
+  AddFile(command, model.file, model.data);
+  command.get_option("FILE")->description(
+      "A program (.pte, .bpte), a bare payload, or a model folder as `check` takes it");
+  command.add_option("--method", model.method, "Method to run (default: forward, or the only one)");
+  command
+      .add_option("--input", model.inputs,
+                  "A .npy file; give the option once for each input (default: the folder's, or "
+                  "made up)")
+      ->allow_extra_args(false);
+  command.add_option("--case", model.model_case, "Case of the folder (default: the last)");
+  AddMaxMemory(command, model.max_memory);
+  for (const KernelOptionRow& row : kKernelOptions) {
+    command.add_option_function<std::string>(
+        row.flag,
+        [&backend_options, &row](const std::string& value) { backend_options[row.key] = value; },
+        row.doc);
+  }
+}
+
+void AddThreads(CLI::App& command, std::optional<uint32_t>& threads) {
+  command.add_option("--threads", threads, "Threads of ExecuTorch's pool (default: one per core)")
+      ->check(CLI::Range(uint32_t{1}, kMaxThreads));
+}
+
+void AddBench(const Cli& cli, CLI::App& app, Options& options, std::ostream& out,
+              std::function<Outcome<ExitCode>()>& action) {
+  CLI::App* bench = app.add_subcommand(
+      "bench", "Measure a model: loading, runs, nodes, against stock XNNPACK and ExecuTorch's own");
+  AddBenchModel(*bench, options.bench.model, options.bench.backend_options);
+  bench
+      ->add_option("--threads", options.bench.threads,
+                   "Threads of ExecuTorch's pool, one after the other: 1,2 (default: one per core)")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->check(CLI::Range(uint32_t{1}, kMaxThreads));
+  bench
+      ->add_option("--seconds", options.bench.seconds,
+                   "Seconds of runs, of each side of a comparison")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, kMaxSeconds));
+  bench
+      ->add_option("--rounds", options.bench.rounds,
+                   "Fresh loads of each side of a comparison; below 7 chance has more part in it")
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, kMaxRounds));
+  bench->add_flag("--peer", options.bench.peer,
+                  "Also ExecuTorch's own backend, in a process that takes turns with ours");
+  bench->add_option("--peer-program", options.bench.peer_program,
+                    "The executable for --peer (default: switchyard-peer beside this one)");
+  bench->add_flag("--all", options.bench.all_rows, "Every row of the table of nodes");
+  bench->add_flag("--json", options.bench.json, "Write JSON");
+  bench->callback([&] {
+    action = [&] {
+      options.bench.program = cli.program;
+      if (cli.program.empty()) options.bench.program = std::filesystem::read_symlink(kOwnProgram);
+      return Bench(options.bench, *cli.payload_backend, out);
+    };
+  });
 }
 
 // The subcommands of `cli`; the one that was given leaves its function in `action`.
@@ -111,7 +177,18 @@ void AddCommands(const Cli& cli, CLI::App& app, Options& options, std::ostream& 
     extract->add_flag("--raw", options.extract.raw,
                       "Write the original bytes, and the named constants as KEY.bin");
     extract->callback([&] { action = [&] { return Extract(options.extract, out); }; });
+
+    AddBench(cli, app, options, out, action);
   }
+
+  // For `bench` of another process; not for people.
+  CLI::App* take_turns = app.add_subcommand("take-turns", "Load and run when told on stdin");
+  take_turns->group("");
+  AddBenchModel(*take_turns, options.take_turns.model, options.take_turns.backend_options);
+  take_turns->add_option("--threads", options.take_turns.threads, "Threads of ExecuTorch's pool")
+      ->check(CLI::Range(uint32_t{1}, kMaxThreads));
+  take_turns->callback(
+      [&] { action = [&] { return ServeModel(options.take_turns, cli.payload_backend); }; });
 
   CLI::App* run = app.add_subcommand("run", "Run a model");
   AddFile(*run, options.run.file, options.run.data);
@@ -160,6 +237,7 @@ int RunChecked(const Cli& cli, int argc, const char* const* argv, std::ostream& 
   app.fallthrough();
   Options options;
   options.check.progress = isatty(STDERR_FILENO) != 0;
+  options.bench.progress = options.check.progress;
   app.add_flag("--verbose", options.verbose, "Print ExecuTorch's messages to stderr");
   std::function<Outcome<ExitCode>()> action;
   AddCommands(cli, app, options, out, action);

@@ -192,12 +192,25 @@ Outcome<void> SetThreads(uint32_t threads) {
   return {};
 }
 
+uint32_t HostThreads() {
+  const ext::threadpool::ThreadPool* const pool = ext::threadpool::get_threadpool();
+  return pool == nullptr ? 1 : static_cast<uint32_t>(pool->get_thread_count());
+}
+
 ::pthreadpool* HostThreadPool() { return ext::threadpool::get_pthreadpool(); }
 
 struct ProgramRunner::Impl {
   std::string object;  // for messages
   uint64_t max_memory;
   std::unique_ptr<ext::Module> module;
+  // Of the last SetInputs.
+  std::string method;
+  std::vector<std::vector<std::byte>> storage;
+  std::vector<ext::TensorPtr> tensors;
+  std::vector<et::EValue> values;
+  std::vector<et::EValue> outputs;  // of the last Execute
+
+  std::string MethodObject() const { return Format("{}: method {}", object, method); }
 };
 
 ProgramRunner::ProgramRunner(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -250,18 +263,19 @@ Outcome<void> ProgramRunner::LoadMethod(const std::string& method, et::EventTrac
   return {};
 }
 
-Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
-                                               std::span<const MethodInput> inputs,
-                                               uint64_t* nanoseconds) {
+Outcome<void> ProgramRunner::SetInputs(const std::string& method,
+                                       std::span<const MethodInput> inputs) {
   SWITCHYARD_TRY(LoadMethod(method));
-  std::string object = Format("{}: method {}", impl_->object, method);
+  impl_->method = method;
+  const std::string object = impl_->MethodObject();
   auto meta = impl_->module->method_meta(method);
   if (!meta.ok()) return HostFailure(object, meta.error(), "reading its inputs");
   SWITCHYARD_TRY(CheckInputs(object, *meta, inputs));
 
-  std::vector<std::vector<std::byte>> storage;
-  std::vector<ext::TensorPtr> tensors;
-  std::vector<et::EValue> values;
+  impl_->outputs.clear();
+  impl_->values.clear();
+  impl_->tensors.clear();
+  impl_->storage.clear();
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Array& array = inputs[i].array;
     auto tensor = meta->input_tensor_meta(i);
@@ -274,25 +288,40 @@ Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
                     object, i);
       }
     }
-    storage.push_back(ToPhysical(array.data, array.shape, order, ElementBytes(array.type)));
-    storage.back().resize(array.data.size() + kInputSlack);
-    tensors.push_back(
+    impl_->storage.push_back(ToPhysical(array.data, array.shape, order, ElementBytes(array.type)));
+    impl_->storage.back().resize(array.data.size() + kInputSlack);
+    impl_->tensors.push_back(
         ext::make_tensor_ptr(std::vector<int32_t>(array.shape.begin(), array.shape.end()),
-                             storage.back().data(), order, {}, tensor->scalar_type()));
-    values.emplace_back(tensors.back());
+                             impl_->storage.back().data(), order, {}, tensor->scalar_type()));
+    impl_->values.emplace_back(impl_->tensors.back());
   }
+  return {};
+}
+
+Outcome<uint64_t> ProgramRunner::Execute() {
   HostLog::Get().Clear();
   const uint64_t start = Now();
-  auto outputs = impl_->module->execute(method, values);
-  if (nanoseconds != nullptr) *nanoseconds = Now() - start;
-  if (!outputs.ok()) return HostFailure(object, outputs.error(), "executing it");
+  auto outputs = impl_->module->execute(impl_->method, impl_->values);
+  const uint64_t nanoseconds = Now() - start;
+  if (!outputs.ok()) return HostFailure(impl_->MethodObject(), outputs.error(), "executing it");
+  impl_->outputs = std::move(*outputs);
+  return nanoseconds;
+}
 
+Outcome<std::vector<Array>> ProgramRunner::Outputs() const {
   std::vector<Array> arrays;
-  for (size_t i = 0; i < outputs->size(); ++i) {
-    SWITCHYARD_ASSIGN(Array array, ToArray(object, i, (*outputs)[i]));
+  for (size_t i = 0; i < impl_->outputs.size(); ++i) {
+    SWITCHYARD_ASSIGN(Array array, ToArray(impl_->MethodObject(), i, impl_->outputs[i]));
     arrays.push_back(std::move(array));
   }
   return arrays;
+}
+
+Outcome<std::vector<Array>> ProgramRunner::Run(const std::string& method,
+                                               std::span<const MethodInput> inputs) {
+  SWITCHYARD_TRY(SetInputs(method, inputs));
+  SWITCHYARD_TRY(Execute());
+  return Outputs();
 }
 
 }  // namespace switchyard::tools

@@ -25,6 +25,8 @@ void StartHost(bool verbose);
 
 // Gives ExecuTorch's thread pool `threads` threads, at least 1.
 Outcome<void> SetThreads(uint32_t threads);
+// How many it has.
+uint32_t HostThreads();
 
 // ExecuTorch's thread pool, for a payload that runs without it; null: the calling thread works
 // alone.
@@ -55,11 +57,17 @@ class ProgramRunner {
   Outcome<void> LoadMethod(const std::string& method,
                            executorch::runtime::EventTracer* tracer = nullptr);
 
-  // The outputs in C order. `nanoseconds`, if it is not null, gets how long ExecuTorch took, from
-  // inputs to outputs in its own memory. Errors: Usage when the method is not there or the inputs
-  // do not fit it.
-  Outcome<std::vector<Array>> Run(const std::string& method, std::span<const MethodInput> inputs,
-                                  uint64_t* nanoseconds = nullptr);
+  // What `Execute` runs from now on. Errors: Usage when the method is not there or the inputs do
+  // not fit it.
+  Outcome<void> SetInputs(const std::string& method, std::span<const MethodInput> inputs);
+  // Runs the method of the last SetInputs. Returns how long ExecuTorch took, from inputs to outputs
+  // in its own memory, in nanoseconds.
+  Outcome<uint64_t> Execute();
+  // Of the last Execute, in C order.
+  Outcome<std::vector<Array>> Outputs() const;
+
+  // All three.
+  Outcome<std::vector<Array>> Run(const std::string& method, std::span<const MethodInput> inputs);
 
  private:
   struct Impl;

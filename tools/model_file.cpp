@@ -45,6 +45,10 @@ std::span<const std::byte> ModelFile::ProgramBytes() {
                                      program->bytes.size());
 }
 
+std::string DefaultMethod(const Program& program) {
+  return program.methods.size() == 1 ? program.methods[0].name : "forward";
+}
+
 Outcome<ModelFile> OpenModelFile(const std::filesystem::path& path,
                                  std::span<const std::filesystem::path> data) {
   ModelFile model;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "schema/program.h"
@@ -29,6 +30,9 @@ struct ModelFile {
  private:
   std::vector<std::byte> aligned_;
 };
+
+// The method that a program is run by where nobody names one: its only one, or "forward".
+std::string DefaultMethod(const Program& program);
 
 // Opens `path`. Each of `data` is a .ptd file, or a folder of KEY.bin files as `extract --raw`
 // writes it. Errors: InvalidFile.

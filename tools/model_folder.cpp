@@ -10,6 +10,7 @@
 #include "runtime/tensor.h"
 #include "tools/json_file.h"
 #include "tools/layout.h"
+#include "tools/scalar_types.h"
 
 namespace switchyard::tools {
 namespace {
@@ -172,6 +173,21 @@ Outcome<ModelFolder> ReadModelFolder(const fs::path& folder) {
                 folder.string());
   }
   return model;
+}
+
+Outcome<std::vector<MethodInput>> ReadCaseInputs(const ModelCase& item, const Program& program) {
+  std::vector<MethodInput> inputs;
+  for (size_t i = 0; i < item.dim_orders.size(); ++i) {
+    fs::path path = item.folder / Format("input_{}.npy", i);
+    SWITCHYARD_ASSIGN(Array array, ReadInput(path, &program, item.method, i));
+    if (item.dim_orders[i].size() != array.shape.size()) {
+      return Fail(ExitCode::kInvalidFile,
+                  "{}: is {}, meta.json's layout of it has {} dimensions; export the model again",
+                  path.string(), Describe(array), item.dim_orders[i].size());
+    }
+    inputs.push_back({std::move(array), item.dim_orders[i]});
+  }
+  return inputs;
 }
 
 }  // namespace switchyard::tools

@@ -8,6 +8,7 @@
 
 #include "tools/compare.h"
 #include "tools/failure.h"
+#include "tools/host.h"
 
 namespace switchyard::tools {
 
@@ -33,5 +34,9 @@ Outcome<std::vector<std::filesystem::path>> FindModelFolders(
 
 // Errors: InvalidFile, naming what is missing or wrong in meta.json.
 Outcome<ModelFolder> ReadModelFolder(const std::filesystem::path& folder);
+
+// The inputs of a case, for a method of `program`. Errors: those of ReadInput; InvalidFile when one
+// does not have the dimensions that meta.json says.
+Outcome<std::vector<MethodInput>> ReadCaseInputs(const ModelCase& item, const Program& program);
 
 }  // namespace switchyard::tools

@@ -238,9 +238,10 @@ std::string ShapeText(std::span<const size_t> shape) {
   return text + "]";
 }
 
-std::string Describe(const Array& array) {
-  return Format("{} {}", Name(array.type), ShapeText(array.shape));
+std::string Describe(const ArrayForm& form) {
+  return Format("{} {}", Name(form.type), ShapeText(form.shape));
 }
+std::string Describe(const Array& array) { return Describe(ArrayForm{array.type, array.shape}); }
 
 std::optional<size_t> ArrayBytes(ArrayType type, std::span<const size_t> shape) {
   std::optional<size_t> count = CheckedProduct(shape);

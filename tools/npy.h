@@ -42,6 +42,12 @@ size_t ElementNumbers(ArrayType type);
 // NumPy has no type for, the same bits as uint16.
 bool Holds(ArrayType stored, ArrayType type);
 
+// What an array has besides its elements.
+struct ArrayForm {
+  ArrayType type = ArrayType::kF32;
+  std::vector<size_t> shape;
+};
+
 // A dense array in C order.
 struct Array {
   ArrayType type = ArrayType::kF32;
@@ -54,6 +60,7 @@ struct Array {
 };
 
 // "float32 [2, 3]"
+std::string Describe(const ArrayForm& form);
 std::string Describe(const Array& array);
 // "[2, 3]"
 std::string ShapeText(std::span<const size_t> shape);

@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
-#include <utility>
 
 #include "runtime/base/format.h"
 
 namespace switchyard::tools {
-namespace {
 
 double Milliseconds(uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e6; }
 
-}  // namespace
+double Median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return (values[(values.size() - 1) / 2] + values[values.size() / 2]) / 2;
+}
 
 uint64_t Now() {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -19,15 +20,16 @@ uint64_t Now() {
                                    .count());
 }
 
-RunTimesSummary Summarize(RunTimes times) {
-  std::vector<uint64_t> sorted = std::move(times.runs);
-  const uint64_t first = sorted.front();
-  std::ranges::sort(sorted);
-  const uint64_t below = sorted[(sorted.size() - 1) / 2], above = sorted[sorted.size() / 2];
+RunTimesSummary Summarize(const RunTimes& times) {
+  std::vector<double> runs;
+  for (const uint64_t run : times.runs) runs.push_back(Milliseconds(run));
+  const double first = runs.front();
+  std::ranges::sort(runs);
   return {.load = Milliseconds(times.load),
-          .first = Milliseconds(first),
-          .median = (Milliseconds(below) + Milliseconds(above)) / 2,
-          .minimum = Milliseconds(sorted.front())};
+          .first = first,
+          .median = Median(runs),
+          .p99 = runs[(99 * runs.size() + 99) / 100 - 1],
+          .minimum = runs.front()};
 }
 
 std::string TimesText(const RunTimes& times) {

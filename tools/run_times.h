@@ -16,13 +16,19 @@ struct RunTimes {
   std::vector<uint64_t> runs;  // in their order
 };
 
-// In milliseconds. The median of an even number of runs is the mean of the two in the middle.
+double Milliseconds(uint64_t nanoseconds);
+
+// Of at least one value, in any order. The mean of the two in the middle where their number is
+// even.
+double Median(std::vector<double> values);
+
+// In milliseconds. `p99` is the smallest time that 99 % of the runs do not exceed.
 struct RunTimesSummary {
-  double load = 0, first = 0, median = 0, minimum = 0;
+  double load = 0, first = 0, median = 0, p99 = 0, minimum = 0;
 };
 
 // `times` has at least one run.
-RunTimesSummary Summarize(RunTimes times);
+RunTimesSummary Summarize(const RunTimes& times);
 
 // "load 12.345 ms; 20 runs: first 1.234 ms, median 1.200 ms, minimum 1.100 ms"
 std::string TimesText(const RunTimes& times);

@@ -67,6 +67,7 @@ void TimelineTracer::Event(const TraceEvent& event) {
   add_text("micro_kernel", event.micro_kernel);
   add_numbers("nodes", event.nodes);
   add_numbers("debug_handles", event.debug_handles);
+  if (event.macs != 0) span.args["macs"] = event.macs;
   timeline_.Add(std::move(span));
 }
 

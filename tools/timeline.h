@@ -24,6 +24,9 @@ class Timeline {
   };
 
   void Add(Span span) { spans_.push_back(std::move(span)); }
+  // In the order in which they ended.
+  const std::vector<Span>& spans() const { return spans_; }
+  void Clear() { spans_.clear(); }
 
   // Trace Event Format, JSON: one complete event ("ph": "X") per span, sorted by start, times in
   // microseconds since the first, and the names of the process and of the thread. Errors: Usage

@@ -98,6 +98,7 @@ class HostTracer final : public Tracer {
     AddText("micro_kernel", event.micro_kernel);
     AddNumbers("nodes", event.nodes);
     AddNumbers("debug_handles", event.debug_handles);
+    if (event.macs != 0) metadata_ += Format(R"(,"macs":{})", event.macs);
     metadata_ += '}';
     tracer_.log_profiling_delegate(event.name.data(), et::kUnsetDelegateDebugIntId, event.start,
                                    event.end, metadata_.data(), metadata_.size());

@@ -176,6 +176,7 @@ void PluginTracer::Event(const TraceEvent& event) {
   c.debug_handles = event.debug_handles.data();
   c.start = event.start;
   c.end = event.end;
+  c.macs = event.macs;
   c_.event(c_.context, &c);
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "backend/plan/make_report.h"
+#include "backend/plan/shapes.h"
 
 namespace switchyard {
 namespace {
@@ -37,32 +38,6 @@ void AddBlockings(const Graph& graph, std::span<const Dims> shapes, std::span<co
     kernel.nc = memory.blocking.nc;
     kernel.kc = memory.blocking.kc;
     kernel.tasks = memory.tasks;
-  }
-}
-
-// Multiply-accumulates of a judged node at the bounds.
-uint64_t NodeMacs(std::span<const Dims> shapes, const Node& node) {
-  const auto count = [&](ValueIndex value) {
-    return uint64_t{shapes[value].NumElements().value_or(0)};
-  };
-  const uint64_t outputs = count(node.outputs[0]);
-  switch (node.kind) {
-    case NodeKind::kFullyConnected:
-    case NodeKind::kBatchMatrixMultiply: {
-      const Dims& input = shapes[node.inputs[0]];
-      return input.rank() == 0 ? 0 : outputs * input.back();
-    }
-    case NodeKind::kConv2d:
-    case NodeKind::kDepthwiseConv2d: {
-      const auto& a = std::get<ConvolutionAttributes>(node.attributes);
-      return outputs * a.kernel_height * a.kernel_width * a.group_input_channels;
-    }
-    case NodeKind::kConvTranspose2d: {
-      const auto& a = std::get<ConvolutionAttributes>(node.attributes);
-      return count(node.inputs[0]) * a.kernel_height * a.kernel_width * a.group_output_channels;
-    }
-    default:
-      return 0;
   }
 }
 

@@ -190,4 +190,29 @@ Result<std::vector<ShapeRange>> FinalizeShapes(Graph& graph) {
   return ranges;
 }
 
+uint64_t NodeMacs(std::span<const Dims> shapes, const Node& node) {
+  const auto count = [&](ValueIndex value) {
+    return uint64_t{shapes[value].NumElements().value_or(0)};
+  };
+  const uint64_t outputs = count(node.outputs[0]);
+  switch (node.kind) {
+    case NodeKind::kFullyConnected:
+    case NodeKind::kBatchMatrixMultiply: {
+      const Dims& input = shapes[node.inputs[0]];
+      return input.rank() == 0 ? 0 : outputs * input.back();
+    }
+    case NodeKind::kConv2d:
+    case NodeKind::kDepthwiseConv2d: {
+      const auto& a = std::get<ConvolutionAttributes>(node.attributes);
+      return outputs * a.kernel_height * a.kernel_width * a.group_input_channels;
+    }
+    case NodeKind::kConvTranspose2d: {
+      const auto& a = std::get<ConvolutionAttributes>(node.attributes);
+      return count(node.inputs[0]) * a.kernel_height * a.kernel_width * a.group_output_channels;
+    }
+    default:
+      return 0;
+  }
+}
+
 }  // namespace switchyard

@@ -22,6 +22,10 @@ namespace switchyard {
 // gives), naming the node, what its inputs come from, and their dims.
 Result<std::vector<Dims>> InferShapes(const Graph& graph, std::span<const Dims> external_dims);
 
+// Multiply-accumulates of a node whose graph's values have these dims; 0 of one that does not
+// multiply matrices or convolve.
+uint64_t NodeMacs(std::span<const Dims> shapes, const Node& node);
+
 // For every value the dims that it may have in an execute that InferShapes accepts: what follows
 // from the bounds that the payload gives to the external inputs, each of which may stay below them
 // on its own, down to 0, and from what the nodes take. No result of InferShapes is outside; the

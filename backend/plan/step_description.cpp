@@ -29,6 +29,7 @@ class Describer {
   StepDescription operator()(const IslandStep& step) const {
     StepDescription description = {.route = Name(StockForm::kSubgraph)};
     for (const NodeIndex n : step.nodes) Add(n, description);
+    description.computed = step.nodes;
     const std::string first = Describe(graph_, step.nodes[0]);
     description.name = step.nodes.size() == 1
                            ? first
@@ -41,6 +42,7 @@ class Describer {
     description.name = Describe(graph_, step.node);
     Add(ConvertOf(step.node, step.input), description);
     Add(step.node, description);
+    description.computed = {step.node};
     return description;
   }
 
@@ -63,6 +65,7 @@ class Describer {
     description.kernel = routes_[step.route].kernel->name;
     if (!step.packed_lhs) Add(ConvertOf(step.node, step.inputs[0]), description);
     Add(step.node, description);
+    description.computed = {step.node};
     return description;
   }
 

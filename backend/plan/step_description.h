@@ -23,6 +23,8 @@ struct StepDescription {
   // PackLhsStep the Converts that it does, then the nodes that read what it packs. Their debug
   // handles in the same order.
   std::vector<uint32_t> nodes = {}, debug_handles = {};
+  std::vector<NodeIndex> computed =
+      {};  // the graph's nodes that it computes; none of a PackLhsStep
 };
 
 inline constexpr std::string_view kRoutePacked = "packed";

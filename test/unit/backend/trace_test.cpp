@@ -49,7 +49,7 @@ class RecordingTracer final : public Tracer {
     TraceKind kind;
     std::string name, route, kernel, micro_kernel;
     std::vector<uint32_t> nodes, debug_handles;
-    uint64_t start, end;
+    uint64_t start, end, macs;
   };
 
   uint64_t Now() override {
@@ -70,7 +70,8 @@ class RecordingTracer final : public Tracer {
                       {event.nodes.begin(), event.nodes.end()},
                       {event.debug_handles.begin(), event.debug_handles.end()},
                       event.start,
-                      event.end});
+                      event.end,
+                      event.macs});
   }
 
   std::vector<Recorded> events;
@@ -138,6 +139,7 @@ TEST(Trace, OfEveryRealModel) {
       std::set<std::string> names;
       std::set<uint32_t> by_steps, by_operators;
       uint64_t end = events[0].start, operator_end = 0;
+      uint64_t macs = 0, macs_of_stock = 0, macs_of_operators = 0;
       const RecordingTracer::Recorded* step = nullptr;
       for (const auto& event : events) {
         SCOPED_TRACE(event.name);
@@ -152,6 +154,7 @@ TEST(Trace, OfEveryRealModel) {
           EXPECT_FALSE(event.nodes.empty()) << "XNNPACK fused something that FuseGraph did not";
           by_operators.insert(event.nodes.begin(), event.nodes.end());
           operator_end = event.end;
+          macs_of_operators += event.macs;
           ++num_operators;
           continue;
         }
@@ -161,7 +164,12 @@ TEST(Trace, OfEveryRealModel) {
         step = &event;
         operator_end = event.start;
         by_steps.insert(event.nodes.begin(), event.nodes.end());
-        if (event.route == Name(StockForm::kSubgraph)) continue;
+        macs += event.macs;
+        if (event.route == kRoutePackLhs) EXPECT_EQ(event.macs, 0u);
+        if (event.route == Name(StockForm::kSubgraph)) {
+          macs_of_stock += event.macs;
+          continue;
+        }
         by_operators.insert(event.nodes.begin(), event.nodes.end());
         EXPECT_EQ(event.route == kRoutePacked, !event.micro_kernel.empty());
         num_packed += event.route == kRoutePacked;
@@ -169,6 +177,8 @@ TEST(Trace, OfEveryRealModel) {
       std::set<uint32_t> expected;
       for (const Node& node : loaded.graph.nodes) expected.insert(node.id);
       EXPECT_EQ(by_steps, expected);
+      EXPECT_EQ(macs, LoadedReport(*loaded.runner->handle()).Macs());  // it runs at the bounds
+      EXPECT_EQ(macs_of_operators, macs_of_stock);
       EXPECT_EQ(by_operators, expected);
       EXPECT_EQ(Trace(loaded).size(), events.size());
       ++num_payloads;

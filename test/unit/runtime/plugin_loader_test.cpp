@@ -82,11 +82,13 @@ struct KeepingTracer final : Tracer {
   void Event(const TraceEvent& event) override {
     ASSERT_EQ(event.debug_handles.size(), 1u);
     EXPECT_TRUE(event.nodes.empty());  // the plugin tells none
+    macs.push_back(event.macs);
     events.push_back(std::format("{} {} {} {}-{}", Name(event.kind), event.name,
                                  event.debug_handles[0], event.start, event.end));
   }
   uint64_t now = 0;
   std::vector<std::string> events;
+  std::vector<uint64_t> macs;
 };
 
 struct OneKey final : NamedDataMap {
@@ -292,9 +294,12 @@ TEST(Plugin, EventsAndBuffersThatEndInsideAMemberAreNotUsed) {
     for (uint64_t size = 0; size <= sizeof(switchyard_event) + 8; ++size) {
       const ChosenSize chosen("FAKE_EVENT_SIZE", size);
       tracer.events.clear();
+      tracer.macs.clear();
       std::vector<OwnedTensor> tensors = InputAndOutput();
       ASSERT_TRUE(runner->Run(tensors, {.tracer = &tracer}));
-      EXPECT_EQ(tracer.events.size(), size >= 80 ? 1u : 0u) << size;
+      // Behind `end`, where modules end that tell no multiply-accumulates, and behind `macs`.
+      EXPECT_EQ(tracer.events.size(), size == 80 || size >= 88 ? 1u : 0u) << size;
+      for (const uint64_t macs : tracer.macs) EXPECT_EQ(macs, size == 80 ? 0u : 4u) << size;
     }
   }
   for (uint64_t size = 0; size <= sizeof(switchyard_buffer) + 8; ++size) {

@@ -16,7 +16,11 @@ inline ToolRun Switchyard(const std::vector<std::string>& arguments) {
           .description = "test",
           .payload_backend = &SwitchyardBackend(),
           .reads_files = true,
-          .backend_options = BackendOptionTable()};
+          .backend_options = BackendOptionTable(),
+#ifdef SWITCHYARD_PROGRAM
+          .program = SWITCHYARD_PROGRAM
+#endif
+  };
   std::vector<const char*> argv = {"switchyard"};
   for (const std::string& argument : arguments) argv.push_back(argument.c_str());
   std::ostringstream out, err;

@@ -68,9 +68,13 @@ TEST(RunTimes, FirstMedianMinimum) {
   EXPECT_EQ(summary.load, 7);
   EXPECT_EQ(summary.first, 9);
   EXPECT_EQ(summary.median, 3);
+  EXPECT_EQ(summary.p99, 9);
   EXPECT_EQ(summary.minimum, 1);
   summary = Summarize({.load = 0, .runs = {4'000'000, 1'000'000, 2'000'000, 8'000'000}});
   EXPECT_EQ(summary.median, 3);
+  std::vector<uint64_t> runs;
+  for (uint64_t i = 1; i <= 200; ++i) runs.push_back(1'000'000 * i);
+  EXPECT_EQ(Summarize({.load = 0, .runs = runs}).p99, 198);  // two are longer
   EXPECT_EQ(TimesText({.load = 1'234'567, .runs = {2'000'000, 1'000'000}}),
             "load 1.235 ms; 2 runs: first 2.000 ms, median 1.500 ms, minimum 1.000 ms");
 }

@@ -119,6 +119,7 @@ static switchyard_status execute(switchyard_delegate* delegate,
   static const uint32_t handles[] = {7};
   event.num_nodes = 1;
   event.debug_handles = handles;
+  event.macs = 4;
   if (tracer != NULL) event.start = tracer->now(tracer->context);
   if (output->resize == NULL) return say(message, SWITCHYARD_NOT_SUPPORTED, "a static output");
   const switchyard_status status = output->resize(output, input->sizes, message);
