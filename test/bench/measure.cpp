@@ -152,7 +152,7 @@ Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
     result.stock_load = stock->load_seconds();
     SWITCHYARD_ASSIGN(result.ratio, Compare(Maker(make_ours), Maker(make_stock), effort));
   }
-  if (product.is_dynamic() && !result.kernel.empty()) {
+  if (product.is_dynamic() && result.is_packed()) {
     SWITCHYARD_ASSIGN(result.product_ratio,
                       CompareProducts(product, options, machine.pool, effort));
   }

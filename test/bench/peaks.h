@@ -34,7 +34,8 @@ const PeakLoop* PeakOf(std::string_view tier, Variant variant);
 
 class Peaks {
  public:
-  // `seconds` is what one measurement takes at least.
+  // `seconds` is what one measurement takes at least. Each call measures again and returns the best
+  // so far: what else the machine does lowers a peak, and nothing raises it.
   explicit Peaks(double seconds) : seconds_(seconds) {}
 
   // Operations a second, a multiply-accumulate being two, of all threads together. Nothing where
@@ -45,7 +46,7 @@ class Peaks {
 
  private:
   const double seconds_;
-  std::map<std::pair<const PeakLoop*, size_t>, std::optional<double>> operations_;
+  std::map<std::pair<const PeakLoop*, size_t>, double> operations_;
   std::map<std::pair<size_t, size_t>, double> reads_;
 };
 

@@ -35,7 +35,7 @@ std::string Verdict(const Measurement& m) {
 // Why a line is not what one might think.
 std::string Notes(const Measurement& m) {
   std::string notes;
-  if (m.kernel.empty()) notes += "stock plan: " + m.why_stock;
+  if (!m.is_packed()) notes += "stock plan: " + m.why_stock;
   if (!m.remedy.empty()) {
     notes += (notes.empty() ? "" : "; ") +
              std::format("the stock operator is wrong here, its side is the remedy {}", m.remedy);
@@ -67,7 +67,7 @@ std::vector<Column> Columns(std::span<const std::string> peers) {
       {"variant", -13, [](const Measurement& m) { return m.variant; }},
       {"shape", -20, [](const Measurement& m) { return m.shape; }},
       {"threads", 7, [](const Measurement& m) { return std::to_string(m.threads); }},
-      {"kernel", -22, [](const Measurement& m) { return m.kernel.empty() ? "stock" : m.kernel; }},
+      {"kernel", -22, [](const Measurement& m) { return m.is_packed() ? m.kernel : "stock"; }},
       {"mc x nc x kc/tasks", -18, &Blocking},
       {"us", 9, [](const Measurement& m) { return Number(m.ratio.ours * 1e6); }},
       {"GOP/s", 6, [](const Measurement& m) { return Number(m.operations_per_second() * 1e-9); }},
@@ -203,30 +203,34 @@ void TablePrinter::Print(const Measurement& measurement) {
 
 void PrintMeans(std::ostream& out, std::span<const Measurement> measurements) {
   struct Group {
-    std::vector<double> ratios, shares;
+    std::vector<double> ratios, shares;  // of packed rows
     std::map<std::string, std::vector<double>> peers;
-    size_t slower = 0;
+    size_t judged = 0, slower = 0;
   };
   std::map<std::tuple<std::string, size_t, bool>, Group> groups;
   for (const Measurement& m : measurements) {
     if (!m.is_judged()) continue;
     Group& group = groups[{m.variant, m.threads, m.m == 1}];
-    group.ratios.push_back(m.ratio.ratio);
-    if (m.share()) group.shares.push_back(*m.share());
+    ++group.judged;
     if (!m.ratio.is_not_slower()) ++group.slower;
+    if (m.is_packed()) group.ratios.push_back(m.ratio.ratio);
+    if (m.is_packed() && m.share()) group.shares.push_back(*m.share());
     for (const PeerMeasurement& peer : m.peers) {
       if (peer.ratio) group.peers[peer.name].push_back(peer.ratio->ratio);
     }
   }
   for (const auto& [key, group] : groups) {
     const auto& [variant, threads, is_one_row] = key;
-    out << std::format("{}, {}, {} thread{}: {} times stock over {} shapes", variant,
+    out << std::format("{}, {}, {} thread{}: {} of {} packed", variant,
                        is_one_row ? "M = 1" : "M > 1", threads, threads > 1 ? "s" : "",
-                       Number(GeometricMean(group.ratios)), group.ratios.size());
+                       group.ratios.size(), group.judged);
+    if (!group.ratios.empty()) {
+      out << std::format(", {} times stock", Number(GeometricMean(group.ratios)));
+    }
     if (!group.shares.empty()) {
       out << std::format(", {} % of the peak", Number(100 * GeometricMean(group.shares)));
     }
-    out << std::format(", {} slower", group.slower);
+    out << std::format("; {} slower than stock", group.slower);
     for (const auto& [peer, ratios] : group.peers) {
       out << std::format("; {} times {}, {} at least", Number(GeometricMean(ratios)), peer,
                          Number(std::ranges::min(ratios)));
