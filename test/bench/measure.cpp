@@ -97,10 +97,15 @@ Result<std::optional<Ratio>> CompareProducts(Product& product, const LoadOptionV
   return ratio;
 }
 
+// Idle threads spin before they sleep: pthreadpool's for a million PAUSEs, OpenBLAS's for 2^26
+// cycles. Those of a side with a pool of its own are to be asleep when another's turn comes.
+constexpr double kSpinSeconds = 0.06;
+
 // `check` gives the seconds of a load.
 template <typename Check>
 PeerMeasurement MeasurePeer(std::string name, Check check, const MakeContender& ours,
-                            const MakeContender& peer, const Effort& effort) {
+                            const MakeContender& peer, size_t threads, Effort effort) {
+  if (threads > 1 && effort.seconds > 0) effort.pause = kSpinSeconds;
   PeerMeasurement result = {.name = std::move(name)};
   const Result<double> load = check();
   if (!load) {
@@ -160,7 +165,7 @@ Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
     PeerProcess& peer = *machine.executorch;
     result.peers.push_back(MeasurePeer(
         "executorch", [&] { return peer.Check(machine.threads); }, Maker(make_ours),
-        [&] { return peer.Create(machine.threads); }, effort));
+        [&] { return peer.Create(machine.threads); }, machine.threads, effort));
   }
   for (const LibraryPeer& peer :
        machine.libraries ? LibraryPeers() : std::span<const LibraryPeer>()) {
@@ -169,8 +174,8 @@ Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
       SWITCHYARD_ASSIGN(const auto made, Checked(product, make));
       return made->load_seconds();
     };
-    result.peers.push_back(
-        MeasurePeer(std::string(peer.name), check, Maker(make_ours), Maker(make), effort));
+    result.peers.push_back(MeasurePeer(std::string(peer.name), check, Maker(make_ours), Maker(make),
+                                       machine.threads, effort));
   }
   const uint64_t bytes = result.packed_bytes != 0 ? result.packed_bytes : result.raw_bytes;
   result.read_bytes = machine.peaks.ReadBytesPerSecond(bytes, machine.threads);
