@@ -1,7 +1,8 @@
 # How this project's targets are made: one function per kind.
 #
 #   switchyard_library(NAME [RTTI] [SOURCES file...] [PUBLIC dep...] [PRIVATE dep...])
-#   switchyard_test(NAME [DATA] SOURCES file... [DEPS dep...] [LABELS label...] [TIMEOUT seconds])
+#   switchyard_test(NAME [DATA] SOURCES file... [DEPS dep...] [LABELS label...] [TIMEOUT seconds]
+#                   [COST seconds])
 #   switchyard_tool(NAME SOURCES file... [DEPS dep...])
 #
 # SWITCHYARD_FUZZERS is set where libFuzzer's programs can be linked: clang, AddressSanitizer.
@@ -44,12 +45,22 @@ if(SWITCHYARD_SANITIZE)
                                  -fno-omit-frame-pointer
   )
   target_link_options(switchyard_options INTERFACE ${sanitize} -fno-sanitize=vptr)
-  # What the fuzz targets steer by. Other programs find empty functions in the sanitizer's runtime.
   if(SWITCHYARD_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     set(SWITCHYARD_FUZZERS ON)
-    target_compile_options(switchyard_options INTERFACE -fsanitize=fuzzer-no-link)
   endif()
   find_program(SWITCHYARD_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer)
+endif()
+
+# Beyond those, the options of a library room, and of what its users and tests run it with (RTTI, below).
+set(SWITCHYARD_ROOM_OPTIONS $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+set(SWITCHYARD_RTTI_OPTIONS)
+if(SWITCHYARD_FUZZERS)
+  # What the fuzz targets steer by. Other programs find empty functions in the sanitizer's runtime.
+  list(APPEND SWITCHYARD_ROOM_OPTIONS -fsanitize=fuzzer-no-link)
+endif()
+if(SWITCHYARD_SANITIZE)
+  # Optimizing what the sanitizers add takes more than half of the time, and most of it is JSON's.
+  set(SWITCHYARD_RTTI_OPTIONS -O0)
 endif()
 
 # The headers that nearly every file includes, precompiled, since reading them is a third of what a build
@@ -86,7 +97,8 @@ if(SWITCHYARD_PRECOMPILE)
       <vector>
     )
   endforeach()
-  target_compile_options(switchyard_library_headers_no_rtti PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  target_compile_options(switchyard_library_headers_no_rtti PRIVATE ${SWITCHYARD_ROOM_OPTIONS})
+  target_compile_options(switchyard_library_headers_rtti PRIVATE ${SWITCHYARD_RTTI_OPTIONS})
 endif()
 
 # A room's static library: target switchyard_NAME, alias switchyard::NAME. Without a source file it
@@ -104,10 +116,12 @@ function(switchyard_library name)
     target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
     target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE switchyard_options ${arg_PRIVATE})
     set(kind rtti)
+    set(options ${SWITCHYARD_RTTI_OPTIONS})
     if(NOT arg_RTTI)
-      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
       set(kind no_rtti)
+      set(options ${SWITCHYARD_ROOM_OPTIONS})
     endif()
+    target_compile_options(${target} PRIVATE ${options})
     if(SWITCHYARD_PRECOMPILE)
       target_precompile_headers(${target} REUSE_FROM switchyard_library_headers_${kind})
     endif()
@@ -122,8 +136,11 @@ endfunction()
 
 # A GoogleTest program, and one ctest test of the same name with the label "unit" and the given
 # ones. DATA: it reads test/data, whose path it finds in SWITCHYARD_TEST_DATA (a string literal).
-# TIMEOUT is in seconds of a native run without sanitizers; the others get more. The label "threads"
-# is for tests in which several threads meet, the ones that ThreadSanitizer has something to say of.
+# TIMEOUT is in seconds of a native run without sanitizers; the others get more. COST is about the seconds
+# where it takes longest, of the tests that take long: they start first, so that in the end no core waits
+# for the last one. The label "threads" is for tests in which several threads meet, the ones that
+# ThreadSanitizer has something to say of; "pure" for those in which no kernel runs and nothing asks what
+# the CPU has: one emulated CPU says what all do.
 #
 # Half of a test's compile time is the headers of GoogleTest and of the standard library, so tests share
 # them precompiled, with any compiler. And the code of a test, not of
@@ -149,7 +166,7 @@ if(SWITCHYARD_BUILD_TESTS)
   )
 endif()
 function(switchyard_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "DATA" "TIMEOUT" "SOURCES;DEPS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "DATA" "TIMEOUT;COST" "SOURCES;DEPS;LABELS")
   switchyard_no_leftovers(arg)
   add_executable(${name} ${arg_SOURCES})
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
@@ -163,14 +180,16 @@ function(switchyard_test name)
   endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/test")
   add_test(NAME ${name} COMMAND ${name})
-  switchyard_test_properties(${name} TIMEOUT ${arg_TIMEOUT} LABELS unit ${arg_LABELS})
+  switchyard_test_properties(
+    ${name} TIMEOUT ${arg_TIMEOUT} COST ${arg_COST} LABELS unit ${arg_LABELS}
+  )
   if(CMAKE_CROSSCOMPILING)
     # Where a CPU is emulated, a fraction of what says the same on every CPU.
     set_property(
       TEST ${name}
       APPEND
       PROPERTY ENVIRONMENT SWITCHYARD_TEST_MODEL_BYTES=50000 SWITCHYARD_TEST_MUTANTS=1000
-               SWITCHYARD_TEST_MUTANTS_EACH=5 SWITCHYARD_TEST_STRIDE=7
+               SWITCHYARD_TEST_MUTANTS_EACH=5 SWITCHYARD_TEST_STRIDE=31
     )
   endif()
   if("threads" IN_LIST arg_LABELS)
@@ -178,9 +197,9 @@ function(switchyard_test name)
   endif()
 endfunction()
 
-# The same time limits, labels and sanitizer settings for any ctest test.
+# The same time limits, costs, labels and sanitizer settings for any ctest test.
 function(switchyard_test_properties test)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT" "LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIMEOUT;COST" "LABELS")
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -188,6 +207,9 @@ function(switchyard_test_properties test)
     math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 5")
   endif()
   set_tests_properties(${test} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+  if(arg_COST)
+    set_tests_properties(${test} PROPERTIES COST ${arg_COST})
+  endif()
   if(SWITCHYARD_SANITIZE AND SWITCHYARD_SYMBOLIZER)
     set_property(
       TEST ${test}

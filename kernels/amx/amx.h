@@ -1,6 +1,6 @@
-// What is compiled for AMX-INT8, and the same on plain C++ instead of tiles (the model), for any CPU.
-// The caller of the first has made sure that this CPU has AMX and AVX-512, and that the operating
-// system lets this process use tiles.
+// What is compiled for AMX-INT8, and the same on plain C++ instead of tiles (the model), for any
+// CPU. The caller of the first has made sure that this CPU has AMX and AVX-512, and that the
+// operating system lets this process use tiles.
 #pragma once
 
 #include <cstddef>

@@ -58,8 +58,7 @@ struct Outputs {
       const x86::QuantizedRow quantized = Variant::RowOf(row, strip.depth);
       const __m512i sum = _mm512_add_epi32(_mm512_loadu_si512(sums + i * kPanelColumns),
                                            Variant::Start(panel, quantized));
-      std::byte* const out =
-          strip.out + (row0 + i) * strip.out_stride + n0 * Variant::kOutputBytes;
+      std::byte* const out = strip.out + (row0 + i) * strip.out_stride + n0 * Variant::kOutputBytes;
       Variant::Store(sum, panel, quantized, strip, out, columns);
     }
   }
@@ -67,12 +66,8 @@ struct Outputs {
 
 }  // namespace
 
-void MultiplyQc8w(const IntegerStrip& strip) {
-  MultiplyStrip<Tiles, Outputs<avx512::Qc8w>>(strip);
-}
-void MultiplyPqs8(const IntegerStrip& strip) {
-  MultiplyStrip<Tiles, Outputs<avx512::Pqs8>>(strip);
-}
+void MultiplyQc8w(const IntegerStrip& strip) { MultiplyStrip<Tiles, Outputs<avx512::Qc8w>>(strip); }
+void MultiplyPqs8(const IntegerStrip& strip) { MultiplyStrip<Tiles, Outputs<avx512::Pqs8>>(strip); }
 void BeginTask(std::byte* scratch) { BeginStored(scratch); }
 void EndTask(std::byte* scratch) { ReleaseTiles<Tiles>(scratch); }
 

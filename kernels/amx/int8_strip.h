@@ -1,6 +1,6 @@
-// Strips of qc8w and pqs8 by tiles. A tile holds at most 16 rows of 64 bytes; a product adds 16 rows
-// of 64 elements (uint8) times 64 elements of 16 columns (int8, four of each column together) to
-// 16 x 16 sums. What a tile is, is up to `Tiles`:
+// Strips of qc8w and pqs8 by tiles. A tile holds at most 16 rows of 64 bytes; a product adds 16
+// rows of 64 elements (uint8) times 64 elements of 16 columns (int8, four of each column together)
+// to 16 x 16 sums. What a tile is, is up to `Tiles`:
 //
 //   Tiles(scratch)             the task's scratch memory
 //   Configure(first, second)   rows of tiles 0, 1, 4 and of tiles 2, 3, 5; 6 and 7 have 16

@@ -89,8 +89,7 @@ struct Qc8w {
         const auto sum = static_cast<int32_t>(static_cast<uint32_t>(sums[i * kPanelColumns + j]) +
                                               excess * static_cast<uint32_t>(IntegerAt(panel, j)));
         const float scale = quantized.scale * FloatAt(panel + kColumnHeader, j);
-        const float y =
-            static_cast<float>(sum) * scale + FloatAt(panel + 2 * kColumnHeader, j);
+        const float y = static_cast<float>(sum) * scale + FloatAt(panel + 2 * kColumnHeader, j);
         out[j] = std::min(std::max(y, strip.min), strip.max);
       }
     }

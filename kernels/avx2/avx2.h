@@ -21,8 +21,8 @@ struct Range {
   float low, high;  // with 0
 };
 Range FindRange(const float* x, size_t count);
-// q = clamp(rint(x * s) + zero_point, -128, 127), as QuantizationOf (quantize_row.h) gives s and the
-// zero point for the row's range; a NaN becomes -128. As int8; as int16; as uint8 of q + 128.
+// q = clamp(rint(x * s) + zero_point, -128, 127), as QuantizationOf (quantize_row.h) gives s and
+// the zero point for the row's range; a NaN becomes -128. As int8; as int16; as uint8 of q + 128.
 void QuantizeS8(const float* x, size_t count, float s, float zero_point, int8_t* q);
 void QuantizeS16(const float* x, size_t count, float s, float zero_point, int16_t* q);
 void QuantizeU8(const float* x, size_t count, float s, float zero_point, uint8_t* q);

@@ -29,8 +29,8 @@ __m256i FirstLanes(size_t count) {
 // Packs of two vectors leave their halves interleaved.
 __m256i InOrder(__m256i packed) { return _mm256_permute4x64_epi64(packed, 0b11'01'10'00); }
 
-// Sixteen elements as int16, of which x * s is between -255 and 255, or a NaN. The conversion rounds
-// to even and makes a NaN the lowest number, which it stays: everything behind it saturates.
+// Sixteen elements as int16, of which x * s is between -255 and 255, or a NaN. The conversion
+// rounds to even and makes a NaN the lowest number, which it stays: everything behind it saturates.
 struct Quantizer {
   __m256 s;
   __m256i zero_point;
@@ -120,8 +120,7 @@ void QuantizeS16(const float* x, size_t count, float s, float zero_point, int16_
   for (; i + 16 <= count; i += 16) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(q + i), InOrder(Clamp(quantize(x + i))));
   }
-  QuantizeRest(quantize, x, i, count,
-               [q](size_t at, int16_t value) { q[at] = value; });
+  QuantizeRest(quantize, x, i, count, [q](size_t at, int16_t value) { q[at] = value; });
 }
 
 void SumBlocks(const int8_t* q, size_t count, int32_t* sums) {

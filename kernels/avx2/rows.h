@@ -15,8 +15,9 @@ inline constexpr Extent kInt4Columns = {.fixed = 8};
 inline constexpr Yield kYields[] = {
     {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kAvx512); },
      .shape = nullptr,
-     .evidence = "XNNPACK has AVX-512 there: 0.5 to 1.3 times its speed in f32, 0.04 to 0.5 in int8 "
-                 "(Sapphire Rapids, one thread)"}};
+     .evidence =
+         "XNNPACK has AVX-512 there: 0.5 to 1.3 times its speed in f32, 0.04 to 0.5 in int8 "
+         "(Sapphire Rapids, one thread)"}};
 
 inline constexpr auto kTable = std::to_array<KernelRow>({
     {.name = "pf32_avx2",

@@ -11,8 +11,8 @@ using x86::IntegerStrip;
 using x86::kPanelColumns;
 using x86::kSumDepth;
 
-// Something that each row has, as two pointers and a stride: six pointers, with six more to the sums
-// of blocks, are more than there are registers.
+// Something that each row has, as two pointers and a stride: six pointers, with six more to the
+// sums of blocks, are more than there are registers.
 class RowPointers {
  public:
   RowPointers(const std::byte* first, size_t stride)
@@ -141,8 +141,8 @@ void MultiplyStrip(const IntegerStrip& strip) {
 
 }  // namespace
 
-const x86::IntegerStripFunction kQb4w[x86::kMaxStripRows] = {
-    MultiplyStrip<1>, MultiplyStrip<2>, MultiplyStrip<3>,
-    MultiplyStrip<4>, MultiplyStrip<5>, MultiplyStrip<6>};
+const x86::IntegerStripFunction kQb4w[x86::kMaxStripRows] = {MultiplyStrip<1>, MultiplyStrip<2>,
+                                                             MultiplyStrip<3>, MultiplyStrip<4>,
+                                                             MultiplyStrip<5>, MultiplyStrip<6>};
 
 }  // namespace switchyard::avx512

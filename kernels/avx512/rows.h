@@ -15,7 +15,8 @@ inline constexpr Extent kRows = {.fixed = x86::kMaxStripRows}, kInt4Rows = {.fix
 inline constexpr Yield kInt8Yields[] = {
     {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kAmxInt8); },
      .shape = [](const GemmProblem& problem) { return problem.m > 1; },
-     .evidence = "XNNPACK has AMX there: 0.36 to 0.63 times its speed (Sapphire Rapids, one thread)"}};
+     .evidence =
+         "XNNPACK has AMX there: 0.36 to 0.63 times its speed (Sapphire Rapids, one thread)"}};
 
 inline constexpr auto kTable = std::to_array<KernelRow>({
     {.name = "pf32_avx512",

@@ -36,24 +36,22 @@ const TierFunctions* FunctionsOf() {
         .qb4w = avx512::kQb4w};
     return &kFunctions;
   } else if constexpr (kTier == Tier::kAmx) {
-    static constexpr TierFunctions kFunctions = {
-        .qc8w = {.any_strip = &amx::MultiplyQc8w,
-                 .gemv = &avx512::MultiplyQc8wRow,
-                 .begin_task = &amx::BeginTask,
-                 .end_task = &amx::EndTask},
-        .pqs8 = {.any_strip = &amx::MultiplyPqs8,
-                 .begin_task = &amx::BeginTask,
-                 .end_task = &amx::EndTask}};
+    static constexpr TierFunctions kFunctions = {.qc8w = {.any_strip = &amx::MultiplyQc8w,
+                                                          .gemv = &avx512::MultiplyQc8wRow,
+                                                          .begin_task = &amx::BeginTask,
+                                                          .end_task = &amx::EndTask},
+                                                 .pqs8 = {.any_strip = &amx::MultiplyPqs8,
+                                                          .begin_task = &amx::BeginTask,
+                                                          .end_task = &amx::EndTask}};
     return &kFunctions;
   } else {
     static_assert(kTier == Tier::kAmxModel);
-    static constexpr TierFunctions kFunctions = {
-        .qc8w = {.any_strip = &amx::model::MultiplyQc8w,
-                 .begin_task = &amx::model::BeginTask,
-                 .end_task = &amx::model::EndTask},
-        .pqs8 = {.any_strip = &amx::model::MultiplyPqs8,
-                 .begin_task = &amx::model::BeginTask,
-                 .end_task = &amx::model::EndTask}};
+    static constexpr TierFunctions kFunctions = {.qc8w = {.any_strip = &amx::model::MultiplyQc8w,
+                                                          .begin_task = &amx::model::BeginTask,
+                                                          .end_task = &amx::model::EndTask},
+                                                 .pqs8 = {.any_strip = &amx::model::MultiplyPqs8,
+                                                          .begin_task = &amx::model::BeginTask,
+                                                          .end_task = &amx::model::EndTask}};
     return &kFunctions;
   }
 }

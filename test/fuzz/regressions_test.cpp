@@ -18,7 +18,7 @@ namespace {
 
 // Where a CPU is emulated a graph takes longer.
 #if defined(__aarch64__)
-constexpr size_t kNumDrawn = 60;
+constexpr size_t kNumDrawn = 30;
 #else
 constexpr size_t kNumDrawn = 300;
 #endif

@@ -277,7 +277,8 @@ TEST_P(Qp8Gemm, HalfActivations) {
   const KernelRow& kernel = FindKernel(GetParam());
   SWITCHYARD_SKIP_WITHOUT_FEATURES(kernel);
   for (const GemmCase& shape : GemmCases(kernel)) {
-    if (shape.m <= 7 || shape.n <= 5) Check(shape, shape.m == 1 && !kernel.gemv.name.empty(), DataType::kF16);
+    if (shape.m <= 7 || shape.n <= 5)
+      Check(shape, shape.m == 1 && !kernel.gemv.name.empty(), DataType::kF16);
   }
 }
 

@@ -126,7 +126,8 @@ TEST(Select, ChoiceNeverNeedsWhatTheCpuLacks) {
 
 TEST(Select, EveryOtherRowOfTheVariantIsRejectedWithAReason) {
   for (const Expectation& row : kExpectations) {
-    for (std::string_view cpu : {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2", "avx512", "amx"}) {
+    for (std::string_view cpu :
+         {"stock", "dotprod", "i8mm", "sme", "sme2", "avx2", "avx512", "amx"}) {
       const Selection selection = Select(KernelTable(), Problem(row.variant, row.op), Cpu(cpu));
       std::set<const KernelRow*> seen;
       if (selection.chosen != nullptr) seen.insert(selection.chosen);
