@@ -13,6 +13,7 @@ struct Effort {
   size_t creations = 7;   // of each side
   size_t runs = 5;        // at least, of each creation, after one that does not count
   double seconds = 0.03;  // at least, of each creation
+  double pause = 0;       // seconds before the first run of a creation
 };
 
 // One creation of a side: operators, buffers and data of its own, ready to run again and again.

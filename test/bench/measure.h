@@ -42,7 +42,8 @@ struct Measurement {
   // Of variants that quantize rows: both sides without that.
   std::optional<Ratio> product_ratio = {};
   std::vector<PeerMeasurement> peers = {};
-  double ours_load = 0, stock_load = 0;      // seconds
+  double ours_load = 0, stock_load = 0;      // seconds, the least of all creations
+  double copy = 0;                           // of reading, changing and writing the weights once
   uint64_t packed_bytes = 0, raw_bytes = 0;  // of the weights
 
   std::string peak = {};                       // the loop that is the bound
@@ -55,6 +56,14 @@ struct Measurement {
   // Of the weights, as they are read.
   double bytes_per_second() const {
     return static_cast<double>(packed_bytes != 0 ? packed_bytes : raw_bytes) / ratio.ours;
+  }
+  // To the best of the peers; nothing without them.
+  std::optional<double> best_peer_ratio() const {
+    std::optional<double> least;
+    for (const PeerMeasurement& peer : peers) {
+      if (peer.ratio) least = std::min(least.value_or(peer.ratio->ratio), peer.ratio->ratio);
+    }
+    return least;
   }
   // Of what the machine can do: of its peak, of M = 1 of its read bandwidth.
   std::optional<double> share() const {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
+#include <thread>
 #include <utility>
 
 #include "test/bench/clock.h"
@@ -34,6 +36,8 @@ Result<Ratio> Compare(const MakeContender& ours, const MakeContender& stock, con
       SWITCHYARD_ASSIGN(round[side], (side == kOurs ? ours : stock)());
     }
     for (const Side side : order) {
+      if (effort.pause > 0)
+        std::this_thread::sleep_for(std::chrono::duration<double>(effort.pause));
       SWITCHYARD_ASSIGN(const double fastest, round[side]->Fastest(effort));
       times[side].push_back(fastest);
     }

@@ -89,6 +89,7 @@ std::vector<Column> Columns(std::span<const std::string> peers) {
        [](const Measurement& m) { return m.product_ratio ? Number(m.product_ratio->ratio) : "-"; }},
       {"load ms", 7, [](const Measurement& m) { return Number(m.ours_load * 1e3); }},
       {"stock", 6, [](const Measurement& m) { return Number(m.stock_load * 1e3); }},
+      {"copy", 5, [](const Measurement& m) { return Number(m.copy * 1e3); }},
       {"packed/raw", 10,
        [](const Measurement& m) {
          return m.packed_bytes == 0 ? "-"
@@ -103,6 +104,10 @@ std::vector<Column> Columns(std::span<const std::string> peers) {
                        }});
     columns.push_back({"ratio", 5, [peer](const Measurement& m) {
                          return PeerNumber(m, peer, &Ratio::ratio, 1);
+                       }});
+    columns.push_back({"load ms", 7, [peer](const Measurement& m) {
+                         const PeerMeasurement* found = FindPeer(m, peer);
+                         return found == nullptr ? std::string("-") : Number(found->load * 1e3);
                        }});
   }
   columns.push_back({"notes", -1, &Notes});
@@ -140,6 +145,7 @@ nlohmann::ordered_json ToJson(const Measurement& m) {
                                  {"judged", m.is_judged()},
                                  {"load_ms", m.ours_load * 1e3},
                                  {"stock_load_ms", m.stock_load * 1e3},
+                                 {"copy_ms", m.copy * 1e3},
                                  {"packed_bytes", m.packed_bytes},
                                  {"raw_bytes", m.raw_bytes}};
   json.update(RatioJson(m.ratio));
@@ -189,6 +195,29 @@ void WriteCsv(std::ostream& out, std::span<const Measurement> measurements) {
   }
 }
 
+// From one thread to more, of packed products that take long enough for that.
+void PrintScaling(std::ostream& out, std::span<const Measurement> measurements) {
+  constexpr std::pair<double, std::string_view> kLeast[] = {{200e-6, "200 us"}, {50e-6, "50 us"}};
+  std::map<std::pair<std::string, std::string>, const Measurement*> alone;  // by name and kernel
+  for (const Measurement& m : measurements) {
+    if (m.threads == 1 && m.is_packed()) alone[{m.name, m.kernel}] = &m;
+  }
+  std::map<std::pair<size_t, std::string_view>, std::vector<double>> ratios;
+  for (const Measurement& m : measurements) {
+    const auto one = alone.find({m.name, m.kernel});
+    if (m.threads == 1 || one == alone.end()) continue;
+    for (const auto& [seconds, name] : kLeast) {
+      if (one->second->ratio.ours < seconds) continue;
+      ratios[{m.threads, name}].push_back(one->second->ratio.ours / m.ratio.ours);
+    }
+  }
+  for (const auto& [key, of] : ratios) {
+    out << std::format("{} threads: {} times one, {} at least, over {} products of {} and more\n",
+                       key.first, Number(GeometricMean(of)), Number(std::ranges::min(of)),
+                       of.size(), key.second);
+  }
+}
+
 }  // namespace
 
 void TablePrinter::Print(const Measurement& measurement) {
@@ -205,6 +234,7 @@ void PrintMeans(std::ostream& out, std::span<const Measurement> measurements) {
   struct Group {
     std::vector<double> ratios, shares;  // of packed rows
     std::map<std::string, std::vector<double>> peers;
+    std::vector<double> best_peers;
     size_t judged = 0, slower = 0;
   };
   std::map<std::tuple<std::string, size_t, bool>, Group> groups;
@@ -218,6 +248,7 @@ void PrintMeans(std::ostream& out, std::span<const Measurement> measurements) {
     for (const PeerMeasurement& peer : m.peers) {
       if (peer.ratio) group.peers[peer.name].push_back(peer.ratio->ratio);
     }
+    if (m.best_peer_ratio()) group.best_peers.push_back(*m.best_peer_ratio());
   }
   for (const auto& [key, group] : groups) {
     const auto& [variant, threads, is_one_row] = key;
@@ -235,8 +266,14 @@ void PrintMeans(std::ostream& out, std::span<const Measurement> measurements) {
       out << std::format("; {} times {}, {} at least", Number(GeometricMean(ratios)), peer,
                          Number(std::ranges::min(ratios)));
     }
+    if (group.peers.size() > 1) {
+      out << std::format("; {} times the best of them, {} at least",
+                         Number(GeometricMean(group.best_peers)),
+                         Number(std::ranges::min(group.best_peers)));
+    }
     out << '\n';
   }
+  PrintScaling(out, measurements);
 }
 
 Status WriteMeasurements(std::span<const Measurement> measurements,
