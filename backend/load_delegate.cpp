@@ -82,9 +82,11 @@ Status Loader::PlanPayload(std::span<const std::byte> payload) {
   SWITCHYARD_ASSIGN(model_.graph, ReadPayload(payload, context_.named_data));
   SWITCHYARD_ASSIGN(const CpuFeatures allowed, MaskCpu(options.cpu_features, HostCpuFeatures()));
   model_.cpu = {HostCpuFeatures(), allowed};
+  // Linux tells of them in files, which take time.
+  const bool may_have_units = options.sme_threads == 0 && allowed.streaming_vector_bits != 0;
   model_.workers = {
       .threads = NumThreads(model_.services.thread_pool),
-      .sme_threads = options.sme_threads != 0 ? options.sme_threads : NumSmeUnits(),
+      .sme_threads = may_have_units ? NumSmeUnits() : options.sme_threads,
   };
   const PlanRequest request{.routes = options.routes,
                             .max_workspace_bytes = options.max_workspace_bytes,

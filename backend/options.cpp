@@ -23,7 +23,7 @@ std::span<const OptionRow> BackendOptionTable() {
            "load, "
            "beyond one for each part of the file."},
       {.key = kOptionWorkspaceSharingMode,
-       .default_value = int64_t{0},
+       .default_value = int64_t{1},
        .scope = OptionScope::kBoth,
        .min = 0,
        .max = 2,

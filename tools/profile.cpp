@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "backend/plan/step_description.h"
-#include "tools/run_times.h"
 
 namespace switchyard::tools {
 namespace {
@@ -107,7 +106,7 @@ Profile ProfileBuilder::Finish() const {
     ProfileRow& row = profile.rows.emplace_back(entry.row);
     std::vector<double> nanoseconds = entry.nanoseconds;
     nanoseconds.resize(num_runs_, 0);
-    row.nanoseconds = Median(std::move(nanoseconds));
+    row.nanoseconds = std::ranges::min(nanoseconds);
     profile.nanoseconds += row.nanoseconds;
   }
   std::ranges::stable_sort(profile.rows, std::greater(), &ProfileRow::nanoseconds);

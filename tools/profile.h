@@ -23,7 +23,7 @@ struct ProfileRow {
   std::string kernel;              // the function or the row that ran, or XNNPACK's operator
   std::vector<uint32_t> nodes;
   uint64_t macs = 0;
-  double nanoseconds = 0;  // the median of the runs
+  double nanoseconds = 0;  // in the run in which it was fastest
 };
 
 struct Profile {

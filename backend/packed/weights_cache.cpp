@@ -10,6 +10,7 @@
 #include "backend/packed/step.h"
 #include "backend/parallel/parallel.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/populate.h"
 
 namespace switchyard {
 namespace {
@@ -52,6 +53,7 @@ Result<std::shared_ptr<const PackedWeights>> Pack(const WeightsRequest& request,
                     AlignedBuffer::Allocate(allocator, gemm.layout().RhsBytes(), "packed weights"));
   std::byte* const data = packed->memory.data();
   packed->bytes = {data, packed->memory.size()};
+  Populate({data, packed->memory.size()});
   std::memset(data, 0, packed->memory.size());
   const size_t columns = ColumnsPerTask(gemm, n, environment.workers.threads);
   ParallelFor(environment.thread_pool, n, 1, columns, 1,

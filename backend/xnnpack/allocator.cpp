@@ -11,6 +11,7 @@
 
 #include "backend/xnnpack/stock_step.h"
 #include "runtime/base/checked_math.h"
+#include "runtime/base/populate.h"
 
 namespace switchyard {
 
@@ -103,7 +104,10 @@ void* Reallocate(void* context, void* pointer, size_t size) {
 }
 
 void* AllocateAligned(void* context, size_t alignment, size_t size) {
-  return FromHost(context, size, alignment);
+  std::byte* const block = FromHost(context, size, alignment);
+  // Packed weights, and what a reshape needs: XNNPACK writes the whole of it.
+  if (block != nullptr) Populate({block, size});
+  return block;
 }
 
 void DeallocateAligned(void* context, void* pointer) {

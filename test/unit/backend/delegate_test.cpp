@@ -315,7 +315,7 @@ TEST(Delegate, ArgumentsThatThePayloadLeavesOutMayBeAnything) {
 
 TEST(BackendOptions, GlobalAndUnknown) {
   Backend& backend = SwitchyardBackend();
-  EXPECT_EQ(*backend.GetOption("workspace_sharing_mode"), OptionValue(int64_t{0}));
+  EXPECT_EQ(*backend.GetOption("workspace_sharing_mode"), OptionValue(int64_t{1}));
   EXPECT_TRUE(backend.SetOption("no_such_option", true));
   EXPECT_FALSE(backend.GetOption("no_such_option"));
   EXPECT_EQ(backend.SetOption("workspace_sharing_mode", int64_t{3}).error().code,
@@ -324,7 +324,7 @@ TEST(BackendOptions, GlobalAndUnknown) {
             ErrorCode::kInvalidArgument);
   ASSERT_TRUE(backend.SetOption("workspace_sharing_mode", int64_t{2}));
   EXPECT_EQ(*backend.GetOption("workspace_sharing_mode"), OptionValue(int64_t{2}));
-  ASSERT_TRUE(backend.SetOption("workspace_sharing_mode", int64_t{0}));
+  ASSERT_TRUE(backend.SetOption("workspace_sharing_mode", int64_t{1}));
 }
 
 TEST(LoadedDelegates, AreTheOnesNotDestroyed) {

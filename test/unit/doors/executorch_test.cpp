@@ -207,7 +207,7 @@ TEST_F(Executorch, OptionsOfTheBackend) {
   ASSERT_EQ(text.set_option("workspace_sharing_mode", "2"), et::Error::Ok);
   ASSERT_EQ(good.set_option("workspace_sharing_mode", 2), et::Error::Ok);
   ASSERT_EQ(unknown.set_option("no_such_option", true), et::Error::Ok);
-  ASSERT_EQ(back.set_option("workspace_sharing_mode", 0), et::Error::Ok);
+  ASSERT_EQ(back.set_option("workspace_sharing_mode", 1), et::Error::Ok);
   EXPECT_EQ(et::set_option(kBackend, bad.view()), et::Error::InvalidArgument);
   EXPECT_EQ(et::set_option(kBackend, text.view()), et::Error::InvalidArgument);
   EXPECT_EQ(et::set_option(kBackend, unknown.view()), et::Error::Ok);
