@@ -34,6 +34,9 @@ inline constexpr TierRow kRows[] = {
 // Worst first, by Tier.
 inline constexpr auto& kTiers = tiers_internal::kRows;
 
+// Whether a tier's kernels are plain C++, which runs on any CPU, and is there for tests.
+constexpr bool IsPlain(Tier tier) { return kTiers[static_cast<size_t>(tier)].features == 0; }
+
 constexpr std::string_view Name(Tier tier) { return kTiers[static_cast<size_t>(tier)].name; }
 
 }  // namespace switchyard

@@ -82,8 +82,7 @@ Result<std::vector<LoadOptionValues>> OptionSets(const Product& product,
   if (arguments.rows && ours->node().kernel) rows.push_back(ours->node().kernel->name);
   for (const KernelRejection& row : ours->node().rejected) {
     // Rows of plain C++ yield everywhere, and nobody wants to know by how much.
-    const bool yields =
-        row.reason.id == ReasonId::kKernelYields && !row.name.ends_with("_reference");
+    const bool yields = row.reason.id == ReasonId::kKernelYields && !IsPlainRow(row.name);
     if (arguments.rows ? row.may_be_forced : yields) rows.push_back(row.name);
   }
   std::vector<LoadOptionValues> sets;

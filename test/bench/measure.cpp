@@ -79,7 +79,7 @@ void Describe(const NodeReport& node, Measurement& result) {
   } else if (!node.rejected.empty()) {
     // The best that could run it, those of plain C++ apart.
     const auto best = std::ranges::find_if(node.rejected, [](const KernelRejection& row) {
-      return row.may_be_forced && !row.name.ends_with("_reference");
+      return row.may_be_forced && !IsPlainRow(row.name);
     });
     result.why_stock = best == node.rejected.end() ? "no row for this CPU"
                                                    : best->name + ": " + best->reason.ToString();
@@ -143,6 +143,11 @@ PeerMeasurement MeasurePeer(std::string name, Check check, const MakeContender& 
 }
 
 }  // namespace
+
+bool IsPlainRow(std::string_view name) {
+  const auto row = std::ranges::find(KernelTable(), name, &KernelRow::name);
+  return row != KernelTable().end() && IsPlain(row->tier);
+}
 
 Result<Measurement> Measure(Product& product, const LoadOptionValues& options,
                             const Machine& machine, const Effort& effort) {

@@ -28,6 +28,9 @@ struct PeerMeasurement {
   std::string why_not = {};         // why there is no ratio
 };
 
+// Whether a row of the kernel table is plain C++, whose speed nobody asks for.
+bool IsPlainRow(std::string_view name);
+
 struct Measurement {
   std::string name = {}, variant = {}, shape = {};
   size_t m = 0, n = 0, k = 0, groups = 1, threads = 1;
