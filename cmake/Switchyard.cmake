@@ -51,16 +51,11 @@ if(SWITCHYARD_SANITIZE)
   find_program(SWITCHYARD_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer)
 endif()
 
-# Beyond those, the options of a library room, and of what its users and tests run it with (RTTI, below).
+# Beyond those, the options of a library room.
 set(SWITCHYARD_ROOM_OPTIONS $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
-set(SWITCHYARD_RTTI_OPTIONS)
 if(SWITCHYARD_FUZZERS)
   # What the fuzz targets steer by. Other programs find empty functions in the sanitizer's runtime.
   list(APPEND SWITCHYARD_ROOM_OPTIONS -fsanitize=fuzzer-no-link)
-endif()
-if(SWITCHYARD_SANITIZE)
-  # Optimizing what the sanitizers add takes more than half of the time, and most of it is JSON's.
-  set(SWITCHYARD_RTTI_OPTIONS -O0)
 endif()
 
 # The headers that nearly every file includes, precompiled, since reading them is a third of what a build
@@ -98,7 +93,6 @@ if(SWITCHYARD_PRECOMPILE)
     )
   endforeach()
   target_compile_options(switchyard_library_headers_no_rtti PRIVATE ${SWITCHYARD_ROOM_OPTIONS})
-  target_compile_options(switchyard_library_headers_rtti PRIVATE ${SWITCHYARD_RTTI_OPTIONS})
 endif()
 
 # A room's static library: target switchyard_NAME, alias switchyard::NAME. Without a source file it
@@ -116,12 +110,10 @@ function(switchyard_library name)
     target_include_directories(${target} PUBLIC "${PROJECT_SOURCE_DIR}")
     target_link_libraries(${target} PUBLIC ${arg_PUBLIC} PRIVATE switchyard_options ${arg_PRIVATE})
     set(kind rtti)
-    set(options ${SWITCHYARD_RTTI_OPTIONS})
     if(NOT arg_RTTI)
       set(kind no_rtti)
-      set(options ${SWITCHYARD_ROOM_OPTIONS})
+      target_compile_options(${target} PRIVATE ${SWITCHYARD_ROOM_OPTIONS})
     endif()
-    target_compile_options(${target} PRIVATE ${options})
     if(SWITCHYARD_PRECOMPILE)
       target_precompile_headers(${target} REUSE_FROM switchyard_library_headers_${kind})
     endif()

@@ -140,7 +140,11 @@ Status RunAll(const Arguments& arguments) {
   for (const std::filesystem::path& path : arguments.reports) {
     SWITCHYARD_TRY(WriteMeasurements(measurements, path));
   }
-  if (!measurements.empty() || arguments.yields) return {};
+  if (!measurements.empty()) return {};
+  if (arguments.yields) {
+    std::cout << "no row that could run these products yields\n";
+    return {};
+  }
   return Fail(ErrorCode::kInvalidArgument, "no product; widen --filter, --variant or --shape");
 }
 
