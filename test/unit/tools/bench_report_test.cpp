@@ -44,8 +44,8 @@ std::string Text(const ThreadsReport& report, bool all_rows = false) {
 
 TEST(BenchReport, LongTablesAreCutUnlessAskedFor) {
   const std::string cut = Text(Report()), all = Text(Report(), true);
-  EXPECT_THAT(cut, HasSubstr("25.0     7.7 %   4.0      kernel              0  node 25\n"));
-  EXPECT_THAT(cut, HasSubstr("  15.0     4.6 %   -        -                   -  5 more; --all"));
+  EXPECT_THAT(cut, HasSubstr("25.0     7.7 %  4.0      kernel              0  node 25\n"));
+  EXPECT_THAT(cut, HasSubstr("  15.0     4.6 %  -        -                   -  5 more; --all"));
   EXPECT_THAT(cut, Not(HasSubstr("node 5\n")));
   EXPECT_THAT(all, HasSubstr("node 5\n"));
   EXPECT_THAT(all, Not(HasSubstr("more; --all")));
