@@ -29,8 +29,8 @@ ThreadsReport Report() {
 }
 
 StockReport Stock(double speedup, double stock_nanoseconds) {
-  return {.packed = {.load = 1e6, .run = 350'000},
-          .stock = {.load = 1e6, .run = stock_nanoseconds},
+  return {.packed = {.load = 1e6, .run = 400'000, .fastest = 350'000},
+          .stock = {.load = 1e6, .run = stock_nanoseconds, .fastest = stock_nanoseconds},
           .speedup = {speedup, speedup, speedup},
           .stock_again = {1, 0.99, 1.01},
           .share = PackedShare{.share = 0.5, .ratio = 2}};
