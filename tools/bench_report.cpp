@@ -63,7 +63,7 @@ std::vector<std::pair<std::string, double>> RestOf(const ThreadsReport& report) 
   for (const ProfileRow& row : report.profile.rows) {
     if (!IsPacked(row) && row.nanoseconds > 0) rest.emplace_back(row.name, row.nanoseconds);
   }
-  const double outside = report.stock->packed.run - report.profile.nanoseconds;
+  const double outside = report.stock->packed.fastest - report.profile.nanoseconds;
   if (outside > 0) rest.emplace_back("outside of delegates' steps", outside);
   std::ranges::stable_sort(rest, std::greater(), &std::pair<std::string, double>::second);
   return rest;

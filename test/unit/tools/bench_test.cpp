@@ -131,14 +131,6 @@ TEST_F(BenchCommand, Text) {
   }
 }
 
-TEST_F(BenchCommand, LongTablesAreCutUnlessAskedFor) {
-  const ToolRun cut = Bench(Data("crepe_tiny_pqs8_qc8w"), {"--threads", "1"}),
-                all = Bench(Data("crepe_tiny_pqs8_qc8w"), {"--threads", "1", "--all"});
-  EXPECT_THAT(cut.out, HasSubstr("more; --all shows them"));
-  EXPECT_EQ(all.out.find("more; --all shows them"), std::string::npos);
-  EXPECT_GT(std::ranges::count(all.out, '\n'), std::ranges::count(cut.out, '\n'));
-}
-
 TEST_F(BenchCommand, InputsOfAFolder) {
   const json last = BenchJson(Data("digits_mlp_pf32")),
              first = BenchJson(Data("digits_mlp_pf32"), {"--case", "0"});
