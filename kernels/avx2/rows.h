@@ -86,6 +86,7 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .sr = 1,
      .lhs_vector = {.element_bits = 16},
      .rhs_vector = x86::kPqs8Column,
+     .has_dense_taps = true,
      .m_step = kIntegerRows,
      .n_step = x86::kColumns,
      .lhs_layout = "s16",

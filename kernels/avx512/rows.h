@@ -11,6 +11,27 @@ inline constexpr uint32_t kNeeds = FeatureBits({CpuFeature::kAvx512});
 inline constexpr uint32_t kNeedsVnni = FeatureBits({CpuFeature::kAvx512, CpuFeature::kAvx512Vnni});
 inline constexpr Extent kRows = {.fixed = x86::kMaxStripRows}, kInt4Rows = {.fixed = 6};
 
+// Convolutions of short sums, or of few channels in and out: their rows are copied, or read tap by
+// tap, for too few products each.
+constexpr bool IsThin(const GemmProblem& problem) {
+  return problem.op == GemmOperator::kConv2d &&
+         (problem.k <= 32 || (problem.n <= 16 && problem.channels_per_tap <= 32));
+}
+inline constexpr Yield kThin = {
+    .cpu = [](const CpuFeatures&) { return true; },
+    .shape = &IsThin,
+    .evidence =
+        "too few products for each element that is copied: 0.25 to 0.75 times its speed "
+        "(Sapphire Rapids, one thread)"};
+inline constexpr Yield kPf32Yields[] = {kThin};
+// Of 64 columns and more XNNPACK's own is wrong there, and its nodes run in f32.
+inline constexpr Yield kPf16Yields[] = {
+    kThin,
+    {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kAvx512Fp16); },
+     .shape = [](const GemmProblem& problem) { return problem.m > 1 && problem.n < 64; },
+     .evidence = "XNNPACK multiplies in f16 there, with twice as many lanes: 0.6 times its speed "
+                 "(Sapphire Rapids, one thread)"}};
+
 // Where int8 runs without AMX: XNNPACK finds it by itself. A single row is as fast without.
 inline constexpr Yield kInt8Yields[] = {
     {.cpu = [](const CpuFeatures& host) { return host.Has(CpuFeature::kAmxInt8); },
@@ -36,7 +57,8 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .task_bytes = x86::CopiedRowsBytes(kRows.fixed),
      .m_step = kRows,
      .n_step = x86::kColumns,
-     .lhs_layout = "f32"},
+     .lhs_layout = "f32",
+     .yields = kPf32Yields},
     {.name = "pf16_avx512",
      .variant = Variant::kPf16,
      .tier = Tier::kAvx512,
@@ -54,7 +76,8 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .task_bytes = x86::CopiedRowsBytes(kRows.fixed),
      .m_step = kRows,
      .n_step = x86::kColumns,
-     .lhs_layout = "f16"},
+     .lhs_layout = "f16",
+     .yields = kPf16Yields},
     {.name = "qp8_f32_qc8w_avx512",
      .variant = Variant::kQp8F32Qc8w,
      .tier = Tier::kAvx512,
@@ -82,6 +105,7 @@ inline constexpr auto kTable = std::to_array<KernelRow>({
      .kr = 4,
      .sr = 1,
      .rhs_vector = x86::kPqs8Column,
+     .has_dense_taps = true,
      .m_step = kRows,
      .n_step = x86::kColumns,
      .lhs_layout = "u8",

@@ -28,11 +28,11 @@ PackedBits BitsOf(Variant variant) {
   return {0, 0};
 }
 
-// Each tap is padded by itself.
+// Each tap is padded by itself, unless the row has them dense.
 std::optional<size_t> PackedDepth(const KernelRow& row, const GemmProblem& problem) {
-  const auto tap = CheckedRoundUp(
-      problem.op == GemmOperator::kConv2d ? problem.channels_per_tap : problem.k, size_t{row.kr});
-  if (!tap || problem.op != GemmOperator::kConv2d) return tap;
+  const bool has_taps = problem.op == GemmOperator::kConv2d && !row.has_dense_taps;
+  const auto tap = CheckedRoundUp(has_taps ? problem.channels_per_tap : problem.k, size_t{row.kr});
+  if (!tap || !has_taps) return tap;
   return CheckedMultiply(*tap, problem.taps);
 }
 
@@ -59,7 +59,7 @@ PackedLayout::PackedLayout(const KernelRow& row, const GemmProblem& problem, siz
       task_bytes_(row.task_bytes) {
   if (problem.op != GemmOperator::kConv2d) {
     gemv_n_step_ = row.gemv.n_step.At(vl);
-  } else {
+  } else if (row.lhs == LhsForm::kRaw || !row.has_dense_taps) {
     tap_pointer_bytes_ = Product(problem.taps, sizeof(void*));
     reads_raw_taps_ = row.lhs == LhsForm::kRaw;
   }

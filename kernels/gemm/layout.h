@@ -27,8 +27,8 @@ class PackedLayout {
   size_t lhs_row_bytes() const { return lhs_row_bytes_; }
 
   // Scratch memory of a task that packs or multiplies at most `m` rows at a time. Packing taps
-  // wants a table of pointers, as large as Taps::FillPointers makes it; reading them in place one
-  // of m_step rows; quantizing f16 its rows in f32.
+  // that are not dense wants a table of pointers, as large as Taps::FillPointers makes it; reading
+  // them in place one of m_step rows; quantizing f16 its rows in f32.
   size_t TaskScratchBytes(size_t m) const;
 
   // Of all packed columns, and where column n0, a multiple of n_step, starts.

@@ -65,6 +65,8 @@ struct KernelRow {
   Extent mr, nr;
   uint8_t kr, sr;
   PackedVector lhs_vector = {}, rhs_vector = {};
+  // Packed taps of a convolution lie side by side, without any padding of each to kr.
+  bool has_dense_taps = false;
   // Depth at which the GEMM likes to cut its sums, a multiple of kr; 0: it cannot be cut.
   uint16_t k_block = 0;
   // Scratch memory that a task has from its begin to its end, beside what packing needs.

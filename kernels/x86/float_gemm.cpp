@@ -7,6 +7,7 @@
 #include "kernels/avx2/avx2.h"
 #include "kernels/x86/panels.h"
 #include "kernels/x86/x86.h"
+#include "runtime/base/checked_math.h"
 #include "runtime/base/float16.h"
 
 namespace switchyard::x86 {
@@ -92,55 +93,71 @@ class FloatGemm final : public PackedGemm {
   // Rows [first, first + rows) of the block, for its depths. `pointers` are the strip's, where each
   // row is one stretch.
   Stretches RowsOf(const GemmBlock& block, size_t first, size_t rows, const void** pointers) const {
-    if (const auto* taps = std::get_if<Taps>(&block.lhs)) {
-      Taps strip = *taps;
-      strip.first_row += first;
-      // Behind the copied rows.
-      auto** const tap_pointers =
-          reinterpret_cast<const void**>(block.scratch + copied_rows_bytes_);
-      strip.FillPointers(rows, rows, tap_pointers);
-      const size_t channels = problem_.channels_per_tap, skipped = block.k0 % channels;
-      const void** const stretches = tap_pointers + block.k0 / channels * rows;
+    const auto* const taps = std::get_if<Taps>(&block.lhs);
+    if (taps != nullptr && kIsF32 && problem_.channels_per_tap >= kMinStretch) {
+      return TapsOf(block, *taps, first, rows);
+    }
+    if (taps == nullptr && kIsF32) {
+      const auto& raw = std::get<RawRows>(block.lhs);
       for (size_t i = 0; i < rows; ++i) {
-        stretches[i] = static_cast<const Bits*>(stretches[i]) + skipped;
+        pointers[i] = raw.base + (first + i) * raw.stride + block.k0 * sizeof(Bits);
       }
-      const Stretches tapped = {stretches, std::min(channels - skipped, block.k), channels};
-      return kIsF32 && channels >= kMinStretch ? tapped : Copied(block, tapped, rows, pointers);
+      return {pointers, block.k, block.k};
     }
-    const auto& raw = std::get<RawRows>(block.lhs);
+    auto* const copies = reinterpret_cast<float*>(block.scratch);
     for (size_t i = 0; i < rows; ++i) {
-      pointers[i] = raw.base + (first + i) * raw.stride + block.k0 * sizeof(Bits);
+      float* const copy = copies + i * block.k;
+      pointers[i] = copy;
+      if (taps != nullptr) {
+        CopyTaps(block, *taps, first + i, copy);
+      } else {
+        const auto& raw = std::get<RawRows>(block.lhs);
+        const std::byte* const row = raw.base + (first + i) * raw.stride;
+        Copy(row + block.k0 * sizeof(Bits), block.k, copy);
+      }
     }
-    const Stretches whole = {pointers, block.k, block.k};
-    return kIsF32 ? whole : Copied(block, whole, rows, pointers);
+    return {pointers, block.k, block.k};
   }
 
-  Stretches Copied(const GemmBlock& block, const Stretches& from, size_t rows,
-                   const void** pointers) const {
-    auto* const to = reinterpret_cast<float*>(block.scratch);
+  // Taps where they are.
+  Stretches TapsOf(const GemmBlock& block, Taps taps, size_t first, size_t rows) const {
+    // Behind the copied rows.
+    auto** const pointers = reinterpret_cast<const void**>(block.scratch + copied_rows_bytes_);
+    taps.first_row += first;
+    const size_t channels = problem_.channels_per_tap, skipped = block.k0 % channels;
+    const size_t num_taps = CeilDivide(skipped + block.k, channels);
+    taps.FillPointers(rows, rows, block.k0 / channels, num_taps, pointers);
     for (size_t i = 0; i < rows; ++i) {
-      float* row = to + i * block.k;
-      const void* const* at = from.rows + i;
-      for (size_t k = 0, count = from.first_count; k < block.k; at += rows) {
-        const auto* elements = static_cast<const Bits*>(*at);
-        // Taps beside each other are often so in memory too.
-        size_t next = std::min(from.count, block.k - k - count);
-        while (next != 0 && at[rows] == elements + count) {
-          at += rows;
-          count += next;
-          next = std::min(from.count, block.k - k - count);
-        }
-        if constexpr (kIsF32) {
-          std::memcpy(row + k, elements, count * sizeof(float));
-        } else {
-          avx2::WidenF16(elements, count, row + k);
-        }
-        k += count;
-        count = next;
-      }
+      pointers[i] = static_cast<const Bits*>(pointers[i]) + skipped;
     }
-    for (size_t i = 0; i < rows; ++i) pointers[i] = to + i * block.k;
-    return {pointers, block.k, block.k};
+    return {pointers, std::min(channels - skipped, block.k), channels};
+  }
+
+  void CopyTaps(const GemmBlock& block, const Taps& taps, size_t row, float* to) const {
+    const size_t channels = problem_.channels_per_tap, end = block.k0 + block.k;
+    taps.ForEachRun(row, channels * sizeof(Bits),
+                    [&](const std::byte* from, size_t tap, size_t count) {
+                      const size_t at = tap * channels;
+                      const size_t low = std::max(at, block.k0);
+                      const size_t high = std::min(at + count * channels, end);
+                      if (low >= high) return;
+                      for (size_t k = low; from == nullptr && k < high;) {
+                        const size_t c = k % channels, some = std::min(channels - c, high - k);
+                        Copy(taps.padding + c * sizeof(Bits), some, to + (k - block.k0));
+                        k += some;
+                      }
+                      if (from != nullptr) {
+                        Copy(from + (low - at) * sizeof(Bits), high - low, to + (low - block.k0));
+                      }
+                    });
+  }
+
+  static void Copy(const std::byte* from, size_t count, float* to) {
+    if constexpr (kIsF32) {
+      std::memcpy(to, from, count * sizeof(float));
+    } else {
+      avx2::WidenF16(reinterpret_cast<const uint16_t*>(from), count, to);
+    }
   }
 
   void PackPanel(const RhsSource& source, size_t n0, size_t n, std::byte* to) const {

@@ -25,11 +25,7 @@ class Int8Gemm : public PackedGemm {
         task_bytes_(row.task_bytes),
         has_s16_rows_(row.lhs_vector.element_bits == 16),
         kr_(row.kr),
-        taps_(problem.op == GemmOperator::kConv2d ? problem.taps : 1),
-        channels_(problem.op == GemmOperator::kConv2d ? problem.channels_per_tap : problem.k),
-        packed_channels_(CeilDivide<size_t>(channels_, kr_) * kr_),
-        depth_(CeilDivide<size_t>(taps_ * packed_channels_, row.lhs_vector.depth_multiple) *
-               row.lhs_vector.depth_multiple) {}
+        depth_(PaddedDepth(row, problem)) {}
 
   void PackRhs(const RhsSource& source, size_t n0, size_t n, void* packed) const override {
     auto* to = static_cast<std::byte*>(packed);
@@ -86,9 +82,14 @@ class Int8Gemm : public PackedGemm {
   const Int8Functions functions_;
   const size_t task_bytes_;
   const bool has_s16_rows_;
-  const size_t kr_, taps_, channels_, packed_channels_, depth_;
+  const size_t kr_, depth_;
 
  private:
+  static size_t PaddedDepth(const KernelRow& row, const GemmProblem& problem) {
+    const size_t multiple = std::max(row.kr, row.lhs_vector.depth_multiple);
+    return CeilDivide(problem.k, multiple) * multiple;
+  }
+
   IntegerStrip StripOf(const GemmBlock& block, const OutputStage& stage) const {
     IntegerStrip strip;
     strip.panels = block.rhs + layout_.RhsOffset(block.n0);
@@ -109,32 +110,28 @@ class Int8Gemm : public PackedGemm {
       PackRowMajor(weights + n0, n, sums, to);
       return;
     }
-    const size_t units = channels_ / kr_, rest = channels_ % kr_;
-    for (size_t tap = 0; tap < taps_; ++tap) {
-      const std::byte* columns[kPanelColumns];
-      for (size_t j = 0; j < n; ++j) {
-        const int8_t* const column = weights + (n0 + j) * problem_.k + tap * channels_;
-        int32_t sum = 0;
-        for (size_t c = 0; c < channels_; ++c) sum += column[c];
-        sums[j] += sum;
-        columns[j] = reinterpret_cast<const std::byte*>(column);
-      }
-      (kr_ == 2 ? Interleave16 : Interleave32)(columns, n, units, kPanelColumns, to);
-      to += units * kr_ * kPanelColumns;
-      if (rest == 0) continue;
-      std::memset(to, 0, kr_ * kPanelColumns);
-      for (size_t j = 0; j < n; ++j) std::memcpy(to + j * kr_, columns[j] + units * kr_, rest);
-      to += kr_ * kPanelColumns;
+    const size_t units = problem_.k / kr_, rest = problem_.k % kr_;
+    const std::byte* columns[kPanelColumns];
+    for (size_t j = 0; j < n; ++j) {
+      const int8_t* const column = weights + (n0 + j) * problem_.k;
+      int32_t sum = 0;
+      for (size_t k = 0; k < problem_.k; ++k) sum += column[k];
+      sums[j] = sum;
+      columns[j] = reinterpret_cast<const std::byte*>(column);
     }
-    std::memset(to, 0, (depth_ - taps_ * packed_channels_) * kPanelColumns);
+    (kr_ == 2 ? Interleave16 : Interleave32)(columns, n, units, kPanelColumns, to);
+    to += units * kr_ * kPanelColumns;
+    std::memset(to, 0, (depth_ - units * kr_) * kPanelColumns);
+    for (size_t j = 0; j < n && rest != 0; ++j) {
+      std::memcpy(to + j * kr_, columns[j] + units * kr_, rest);
+    }
   }
 
   // Weights [k, n], from their first column of the panel on.
   void PackRowMajor(const int8_t* weights, size_t n, int32_t* sums, std::byte* to) const {
     std::memset(to, 0, depth() * kPanelColumns);
     for (size_t k = 0; k < problem_.k; ++k) {
-      const size_t at = k / channels_ * packed_channels_ + k % channels_;
-      std::byte* const unit = to + at / kr_ * kr_ * kPanelColumns + at % kr_;
+      std::byte* const unit = to + k / kr_ * kr_ * kPanelColumns + k % kr_;
       for (size_t j = 0; j < n; ++j) {
         const int8_t w = weights[k * problem_.n + j];
         unit[j * kr_] = static_cast<std::byte>(w);
@@ -202,46 +199,47 @@ class Pqs8Gemm final : public Int8Gemm {
                 std::byte* packed) const override {
     for (size_t i = 0; i < m; ++i) {
       std::byte* const row = packed + layout_.LhsOffset(i);
-      PackTap(rows.base + i * rows.stride, row);
+      PackElements(rows.base + i * rows.stride, problem_.k, row);
       PadRow(row);
     }
   }
   void PackGemvRow(const std::byte*, std::byte*, std::byte*) const override {}
 
-  void PackTaps(const Taps& taps, size_t m, std::byte* scratch, std::byte* packed) const override {
-    const size_t step = layout_.m_step(), tap_bytes = packed_channels_ * element_bytes();
-    auto** const pointers = reinterpret_cast<const void**>(PackScratch(scratch));
-    for (size_t first = 0; first < m; first += step) {
-      const size_t rows = std::min(step, m - first);
-      Taps strip = taps;
-      strip.first_row += first;
-      strip.FillPointers(rows, rows, pointers);
-      for (size_t i = 0; i < rows; ++i) {
-        std::byte* to = packed + layout_.LhsOffset(first + i);
-        for (size_t tap = 0; tap < taps_; ++tap, to += tap_bytes) {
-          PackTap(static_cast<const std::byte*>(pointers[tap * rows + i]), to);
+  void PackTaps(const Taps& taps, size_t m, std::byte* /*scratch*/,
+                std::byte* packed) const override {
+    const size_t channels = problem_.channels_per_tap;
+    for (size_t i = 0; i < m; ++i) {
+      std::byte* const row = packed + layout_.LhsOffset(i);
+      taps.ForEachRun(i, channels, [&](const std::byte* from, size_t tap, size_t count) {
+        std::byte* const to = row + tap * channels * element_bytes();
+        if (from != nullptr) {
+          PackElements(from, count * channels, to);
+        } else {
+          FillElements(static_cast<int8_t>(*taps.padding), count * channels, to);
         }
-        PadRow(packed + layout_.LhsOffset(first + i));
-      }
+      });
+      PadRow(row);
     }
   }
 
  private:
-  void PadRow(std::byte* row) const {
-    std::fill(row + taps_ * packed_channels_ * element_bytes(), row + depth() * element_bytes(),
-              std::byte{0});
-  }
-
-  void PackTap(const std::byte* from, std::byte* to) const {
+  void PackElements(const std::byte* from, size_t count, std::byte* to) const {
+    const auto* const elements = reinterpret_cast<const int8_t*>(from);
     if (has_s16_rows_) {
-      avx2::WidenS8(reinterpret_cast<const int8_t*>(from), channels_,
-                    reinterpret_cast<int16_t*>(to));
+      avx2::WidenS8(elements, count, reinterpret_cast<int16_t*>(to));
     } else {
-      avx2::OffsetS8(reinterpret_cast<const int8_t*>(from), channels_,
-                     reinterpret_cast<uint8_t*>(to));
+      avx2::OffsetS8(elements, count, reinterpret_cast<uint8_t*>(to));
     }
-    std::fill(to + channels_ * element_bytes(), to + packed_channels_ * element_bytes(),
-              std::byte{0});
+  }
+  void FillElements(int8_t value, size_t count, std::byte* to) const {
+    if (has_s16_rows_) {
+      std::fill_n(reinterpret_cast<int16_t*>(to), count, int16_t{value});
+    } else {
+      std::memset(to, value + kU8Offset, count);
+    }
+  }
+  void PadRow(std::byte* row) const {
+    std::fill(row + problem_.k * element_bytes(), row + depth() * element_bytes(), std::byte{0});
   }
 
   void PackHeader(const RhsSource& source, size_t n0, size_t n, const int32_t* sums,

@@ -167,6 +167,12 @@ std::string WhatIsMissing(const KernelRow& kernel) {
   return {};
 }
 
+std::pair<size_t, size_t> TapsInside(std::mt19937& random, size_t taps) {
+  const size_t first = random() % 3 == 0 ? random() % (taps + 1) : 0;
+  const size_t last = random() % 3 == 0 ? random() % (taps + 1) : taps;
+  return {std::min(first, last), std::max(first, last)};
+}
+
 GuardedBuffer GemmRun::PackRhs(bool in_slices) const {
   const PackedLayout& layout = gemm.layout();
   GuardedBuffer packed(layout.RhsBytes());
@@ -189,7 +195,7 @@ GuardedBuffer GemmRun::Scratch() const {
   return scratch;
 }
 
-// One output row of m pixels, whose window is one row of taps: any of them may be padding.
+// One output row of m pixels, whose window is one row of taps: some of them are padding.
 std::vector<ptrdiff_t> GemmRun::TapOffsets() const {
   std::vector<ptrdiff_t> offsets;
   for (size_t i = 0; i < shape.m; ++i) {

@@ -10,6 +10,7 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/features.h"
@@ -86,6 +87,10 @@ struct GemmRun {
   GuardedBuffer Scratch() const;
   std::vector<ptrdiff_t> TapOffsets() const;
 };
+
+// Which taps of a pixel are inside an image, from the first to before the last: often all, and
+// sometimes none.
+std::pair<size_t, size_t> TapsInside(std::mt19937& random, size_t taps);
 
 // Values for tests: integers of at most `limit`, or reals between -1 and 1.
 float RandomValue(std::mt19937& random, bool integer, int limit);
