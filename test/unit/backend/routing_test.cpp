@@ -318,7 +318,7 @@ TEST(MemoryLimit, CountsWhatPackedStepsNeed) {
     };
     const int64_t stock = least(false);
     if (HostTier() < c.tier) continue;
-    const auto whole = load(int64_t{1} << 30, true);
+    auto whole = load(int64_t{1} << 30, true);
     ASSERT_TRUE(whole) << whole.error().ToString();
     // On x86-64 a row may yield to the stock operator.
     if (HostTier() >= kAvx2Tier && LoadedReport(*whole->handle()).NumPacked() == 0) continue;
