@@ -28,23 +28,51 @@ class Tiles {
     _tile_loadconfig(&configuration);
   }
   template <int t>
-  void Zero() {
-    _tile_zero(t);
-  }
+  void Zero();
   template <int t>
-  void Load(const std::byte* from, size_t stride) {
-    _tile_loadd(t, from, stride);
-  }
+  void Load(const std::byte* from, size_t stride);
+  template <int t>
+  void Store(int32_t* sums);
   template <int c, int a, int b>
-  void Multiply() {
-    _tile_dpbusd(c, a, b);
-  }
-  template <int t>
-  void Store(int32_t* sums) {
-    _tile_stored(t, sums, kPanelColumns * sizeof(int32_t));
-  }
+  void Multiply();
   void Release() { _tile_release(); }
 };
+
+// Some compilers take a tile's number as a literal only.
+#define SWITCHYARD_TILE(t)                                           \
+  template <>                                                        \
+  inline void Tiles::Zero<t>() {                                     \
+    _tile_zero(t);                                                   \
+  }                                                                  \
+  template <>                                                        \
+  inline void Tiles::Load<t>(const std::byte* from, size_t stride) { \
+    _tile_loadd(t, from, stride);                                    \
+  }                                                                  \
+  template <>                                                        \
+  inline void Tiles::Store<t>(int32_t* sums) {                       \
+    _tile_stored(t, sums, kPanelColumns * sizeof(int32_t));          \
+  }
+#define SWITCHYARD_PRODUCT(c, a, b)        \
+  template <>                              \
+  inline void Tiles::Multiply<c, a, b>() { \
+    _tile_dpbusd(c, a, b);                 \
+  }
+SWITCHYARD_TILE(0)
+SWITCHYARD_TILE(1)
+SWITCHYARD_TILE(2)
+SWITCHYARD_TILE(3)
+SWITCHYARD_TILE(4)
+SWITCHYARD_TILE(5)
+SWITCHYARD_TILE(6)
+SWITCHYARD_TILE(7)
+SWITCHYARD_PRODUCT(0, 4, 6)
+SWITCHYARD_PRODUCT(1, 4, 7)
+SWITCHYARD_PRODUCT(2, 4, 6)
+SWITCHYARD_PRODUCT(3, 4, 7)
+SWITCHYARD_PRODUCT(2, 5, 6)
+SWITCHYARD_PRODUCT(3, 5, 7)
+#undef SWITCHYARD_TILE
+#undef SWITCHYARD_PRODUCT
 
 template <typename Variant>
 struct Outputs {
