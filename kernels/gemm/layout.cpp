@@ -81,7 +81,8 @@ size_t PackedLayout::TaskScratchBytes(size_t m) const {
   const auto pointers = CheckedMultiply(*rows, tap_pointer_bytes_);
   const auto wide = CheckedMultiply(std::min(m, mr_), wide_row_bytes_);
   const auto bytes = pointers && wide ? CheckedAdd(*pointers, *wide) : std::nullopt;
-  return (bytes ? CheckedAdd(*bytes, task_bytes_) : std::nullopt).value_or(SIZE_MAX);
+  const auto all = bytes ? CheckedAdd(*bytes, task_bytes_) : std::nullopt;
+  return (all ? CheckedRoundUp(*all, alignof(void*)) : std::nullopt).value_or(SIZE_MAX);
 }
 
 size_t PackedLayout::LhsBytes(size_t m) const {
