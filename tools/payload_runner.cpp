@@ -16,7 +16,9 @@
 #include "tools/scalar_types.h"
 
 namespace switchyard::tools {
-namespace {
+
+// Not nameless: what has members of these is in a header's class.
+namespace payload_runner {
 
 ArrayType ArrayTypeOf(ElementType type) {
   switch (type) {
@@ -138,7 +140,9 @@ bool IsInput(const External& external) {
   return external.value != nullptr && external.value->is_external_input;
 }
 
-}  // namespace
+}  // namespace payload_runner
+
+using namespace payload_runner;
 
 struct PayloadRunner::Impl {
   std::string object;  // for messages

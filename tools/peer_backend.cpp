@@ -17,7 +17,9 @@
 #include "tools/xnnpack_payload.h"
 
 namespace switchyard::tools {
-namespace {
+
+// Not nameless: what has members of these is in a header's class.
+namespace peer_backend {
 
 namespace et = executorch::runtime;
 using executorch::aten::ScalarType;
@@ -177,7 +179,9 @@ class Peer final : public Backend {
   }
 };
 
-}  // namespace
+}  // namespace peer_backend
+
+using namespace peer_backend;
 
 Backend& PeerBackend() {
   static Peer peer;

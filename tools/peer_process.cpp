@@ -203,8 +203,8 @@ Outcome<uint64_t> PeerProcess::Answer() {
   if (const std::optional<uint64_t> number = Number(rest); word == "ok" && number) return *number;
   const auto [code, message] = SplitWord(rest);
   const std::optional<uint64_t> exit = Number(code);
-  if (word == "error" && exit && *exit > std::to_underlying(ExitCode::kOk) &&
-      *exit <= std::to_underlying(ExitCode::kUnsupported)) {
+  constexpr auto kLast = static_cast<uint64_t>(ExitCode::kUnsupported);
+  if (word == "error" && exit && *exit > uint64_t{0} && *exit <= kLast) {
     return Fail(static_cast<ExitCode>(*exit), "{}: {}", name_, message);
   }
   return Fail(ExitCode::kUnsupported,
