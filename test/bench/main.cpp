@@ -128,9 +128,14 @@ Status RunAll(const Arguments& arguments) {
         for (size_t i = 0; i < pools.size(); ++i) {
           const Machine machine = {peaks, pools[i].get(), arguments.threads[i], executorch.get(),
                                    /*libraries=*/arguments.peers};
-          SWITCHYARD_ASSIGN(Measurement measurement, Measure(product, options, machine, effort));
-          table.Print(measurement);
-          measurements.push_back(std::move(measurement));
+          Result<Measurement> measurement = Measure(product, options, machine, effort);
+          if (!measurement && measurement.error().code == ErrorCode::kNotSupported) {
+            std::cerr << "not measured: " << measurement.error().message << '\n';
+            continue;
+          }
+          SWITCHYARD_TRY(measurement);
+          table.Print(*measurement);
+          measurements.push_back(*std::move(measurement));
         }
       }
     }
