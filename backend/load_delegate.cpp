@@ -83,10 +83,7 @@ Status Loader::PlanPayload(std::span<const std::byte> payload) {
   SWITCHYARD_ASSIGN(model_.graph, ReadPayload(payload, context_.named_data));
   SWITCHYARD_ASSIGN(CpuFeatures allowed, MaskCpu(options.cpu_features, HostCpuFeatures()));
   if (allowed.Has(CpuFeature::kAmxTile) && !RequestAmxPermission()) {
-    for (const CpuFeature feature :
-         {CpuFeature::kAmxTile, CpuFeature::kAmxInt8, CpuFeature::kAmxBf16}) {
-      allowed.Remove(feature);
-    }
+    SWITCHYARD_ASSIGN(allowed, MaskCpu("-amxtile", allowed));
     model_.services.logger->Log(
         LogLevel::kWarning,
         "CPU features: the operating system refuses this process the tiles of AMX "

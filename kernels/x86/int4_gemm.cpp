@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "kernels/avx2/avx2.h"
-#include "kernels/gemm/quantize_row.h"
 #include "kernels/x86/panels.h"
+#include "kernels/x86/quantized_row.h"
 #include "kernels/x86/x86.h"
 #include "runtime/base/checked_math.h"
 #include "runtime/base/float16.h"
@@ -39,19 +39,12 @@ class Int4Gemm final : public PackedGemm {
   }
 
   void PackGemvRow(const std::byte* row, std::byte* scratch, std::byte* packed) const override {
-    const float* x = reinterpret_cast<const float*>(row);
-    if (problem_.lhs_type == DataType::kF16) {
-      auto* const wide = reinterpret_cast<float*>(scratch);
-      avx2::WidenF16(reinterpret_cast<const uint16_t*>(row), problem_.k, wide);
-      x = wide;
-    }
-    const auto [low, high] = avx2::FindRange(x, problem_.k);
-    const RowQuantization by = QuantizationOf(low, high);
+    const RowToQuantize from = FindQuantization(problem_, row, scratch);
     auto* const q = reinterpret_cast<int8_t*>(packed);
-    avx2::QuantizeS8(x, problem_.k, by.s, by.zero_point, q);
+    avx2::QuantizeS8(from.x, problem_.k, from.by.s, from.by.zero_point, q);
     auto* const sums = reinterpret_cast<int32_t*>(packed + problem_.k);
     avx2::SumBlocks(q, problem_.k, sums);
-    const QuantizedRow quantized = {-static_cast<int32_t>(by.zero_point), by.r};
+    const QuantizedRow quantized = from.Packed();
     std::memcpy(sums + problem_.k / kSumDepth, &quantized, sizeof(quantized));
   }
 

@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "kernels/avx2/avx2.h"
-#include "kernels/gemm/quantize_row.h"
 #include "kernels/x86/panels.h"
+#include "kernels/x86/quantized_row.h"
 #include "kernels/x86/x86.h"
 #include "runtime/base/checked_math.h"
 
@@ -48,8 +48,8 @@ class Int8Gemm : public PackedGemm {
 
   void Gemm(const GemmBlock& block, const OutputStage& stage) const override {
     const auto& packed = std::get<PackedRows>(block.lhs);
+    IntegerStrip strip = StripOf(block, stage);
     ForEachStrip(block.m, layout_.m_step(), [&](size_t first, size_t rows) {
-      IntegerStrip strip = StripOf(block, stage);
       strip.m = rows;
       strip.rows = packed.data + layout_.LhsOffset(first);
       strip.out = block.out + first * block.out_stride;
@@ -153,22 +153,17 @@ class Qc8wGemm final : public Int8Gemm {
   }
 
   void PackGemvRow(const std::byte* row, std::byte* scratch, std::byte* packed) const override {
-    const float* x = reinterpret_cast<const float*>(row);
-    if (problem_.lhs_type == DataType::kF16) {
-      auto* const wide = reinterpret_cast<float*>(PackScratch(scratch));
-      avx2::WidenF16(reinterpret_cast<const uint16_t*>(row), problem_.k, wide);
-      x = wide;
-    }
-    const auto [low, high] = avx2::FindRange(x, problem_.k);
-    const RowQuantization by = QuantizationOf(low, high);
+    const RowToQuantize from = FindQuantization(problem_, row, PackScratch(scratch));
     if (has_s16_rows_) {
-      avx2::QuantizeS16(x, problem_.k, by.s, by.zero_point, reinterpret_cast<int16_t*>(packed));
+      avx2::QuantizeS16(from.x, problem_.k, from.by.s, from.by.zero_point,
+                        reinterpret_cast<int16_t*>(packed));
     } else {
-      avx2::QuantizeU8(x, problem_.k, by.s, by.zero_point, reinterpret_cast<uint8_t*>(packed));
+      avx2::QuantizeU8(from.x, problem_.k, from.by.s, from.by.zero_point,
+                       reinterpret_cast<uint8_t*>(packed));
     }
     std::byte* const end = packed + depth() * element_bytes();
     std::fill(packed + problem_.k * element_bytes(), end, std::byte{0});
-    const QuantizedRow quantized = {-static_cast<int32_t>(by.zero_point), by.r};
+    const QuantizedRow quantized = from.Packed();
     std::memcpy(end, &quantized, sizeof(quantized));
   }
 
